@@ -184,7 +184,11 @@ export function sentenceJudge(
   classifier: StyleClassifier,
   options: { readonly lexicon?: Lexicon; readonly language?: NgramModel } = {},
 ): CounterfactualJudge {
-  const { lexicon = reviewLexicon, language } = checkOptions<typeof options>("sentenceJudge", options, { lexicon: anything, language: anyRecord }); // prettier-ignore
+  const { lexicon = reviewLexicon, language } = checkOptions<typeof options>(
+    "sentenceJudge",
+    options,
+    { lexicon: anything, language: anyRecord },
+  );
   checkLexicon("sentenceJudge", lexicon);
   checkVocabulary("sentenceJudge", vocabulary);
   checkClassifier("sentenceJudge", classifier);
@@ -209,14 +213,20 @@ export function sentenceJudge(
 const MORE_SURPRISING = 2;
 
 function isFluent(result: string, source: string, language: NgramModel | undefined): boolean {
-  const [own, before] = [result, source].map((text) => text.split(" ").filter((word) => word !== "")) as [string[], string[]]; // prettier-ignore
-  const unknown = (list: readonly string[]): number => list.filter((word) => word === "<unk>").length; // prettier-ignore
+  const [own, before] = [result, source].map((text) =>
+    text.split(" ").filter((word) => word !== ""),
+  ) as [string[], string[]];
+  const unknown = (list: readonly string[]): number =>
+    list.filter((word) => word === "<unk>").length;
   if (own.length < before.length / 2 || own.length > 2 * before.length || own.length === 0)
     return false;
   if (unknown(own) > unknown(before)) return false;
   if (own.some((word, i) => i > 1 && word === own[i - 1] && word === own[i - 2])) return false;
   if (language === undefined) return true;
-  const [after, first] = [result, source].map((text) => surprise(language, text)) as [ReturnType<typeof surprise>, ReturnType<typeof surprise>]; // prettier-ignore
+  const [after, first] = [result, source].map((text) => surprise(language, text)) as [
+    ReturnType<typeof surprise>,
+    ReturnType<typeof surprise>,
+  ];
   return after.nats / after.count <= first.nats / first.count + MORE_SURPRISING;
 }
 
@@ -337,7 +347,9 @@ export function certifyCounterfactual(
   };
   const kept = shares("content", judge.content(observed, there));
   const fluent = judge.fluency && shares("fluency", judge.fluency(observed, there));
-  const hits = judged.filter((y, i) => y === other[i] && kept[i]! >= 0.5 && (fluent?.[i] ?? 1) >= 0.5).length; // prettier-ignore
+  const hits = judged.filter(
+    (y, i) => y === other[i] && kept[i]! >= 0.5 && (fluent?.[i] ?? 1) >= 0.5,
+  ).length;
   const certified = (claim: string, estimate: Estimate, threshold: number): CertifiedEstimate => ({
     estimate,
     certificate: certificate({
@@ -417,5 +429,12 @@ function flippedBack(
   if (spoken.length === labels.length) return observed;
   // rows of both, each at its place
   const place = new Map(spoken.map((i, k) => [i, labels.length + k]));
-  return take(concat([there, observed], { axis: 0 }), array(labels.map((_, i) => place.get(i) ?? i), { dtype: "int32" }), { axis: 0 }); // prettier-ignore
+  return take(
+    concat([there, observed], { axis: 0 }),
+    array(
+      labels.map((_, i) => place.get(i) ?? i),
+      { dtype: "int32" },
+    ),
+    { axis: 0 },
+  );
 }

@@ -2,12 +2,32 @@
 
 /** Words that people bring from other libraries, and the idea behind them. */
 const IDEAS: readonly (readonly string[])[] = [
-  ["numsteps", "steps", "maxiterations", "maxsteps", "iterations", "numiterations", "epochs", "maxiter", "niter", "numepochs"],
+  [
+    "numsteps",
+    "steps",
+    "maxiterations",
+    "maxsteps",
+    "iterations",
+    "numiterations",
+    "epochs",
+    "maxiter",
+    "niter",
+    "numepochs",
+  ],
   ["learningrate", "rate", "lr", "stepsize"],
   ["axis", "axes", "dim", "dims"],
   ["keepdims", "keepdim"],
   ["tolerance", "tol", "eps", "epsilon", "atol", "rtol"],
-  ["significance", "alpha", "level", "pvalue", "failure", "failureprobability", "confidence", "delta"],
+  [
+    "significance",
+    "alpha",
+    "level",
+    "pvalue",
+    "failure",
+    "failureprobability",
+    "confidence",
+    "delta",
+  ],
   ["radius", "sigma", "budget", "rho"],
   ["numnewtokens", "maxnewtokens", "maxtokens", "numtokens", "maxlength"],
   ["onprogress", "callback", "verbose", "progress", "log"],
@@ -19,7 +39,7 @@ const IDEAS: readonly (readonly string[])[] = [
   ["rewards", "reward", "r"],
   ["dtype", "type"],
   ["ddof", "correction"],
-]; // prettier-ignore
+];
 
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
 

@@ -42,7 +42,9 @@ export function toComplex(fn: string, input: ComplexInput): Complex {
     throw new DomainError(`${fn}: x must have re and im, got ${show(input)}`);
   const [re, im] = promote(fn, given.re, given.im, true, ["x.re", "x.im"]);
   if (!sameShape(re.shape, im.shape))
-    throw new ShapeError(`${fn}: x.re and x.im must have one shape, got ${formatShape(re.shape)} and ${formatShape(im.shape)}`); // prettier-ignore
+    throw new ShapeError(
+      `${fn}: x.re and x.im must have one shape, got ${formatShape(re.shape)} and ${formatShape(im.shape)}`,
+    );
   return { re, im };
 }
 

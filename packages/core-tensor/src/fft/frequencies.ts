@@ -1,5 +1,14 @@
 /** The frequencies of transforms, and their order. */
-import { NONE, type Schema, anything, check, checkOptions, oneOf, satisfying, wholeNumber } from "../check/index.js"; // prettier-ignore
+import {
+  NONE,
+  type Schema,
+  anything,
+  check,
+  checkOptions,
+  oneOf,
+  satisfying,
+  wholeNumber,
+} from "../check/index.js";
 import type { DType } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { type Axis, normalizeAxes } from "../array/shape.js";
@@ -88,7 +97,6 @@ function shifted(
   options: { readonly axes?: Axis },
   back: boolean,
 ): NdArray {
-  // prettier-ignore
   const { axes } = checkOptions(fn, options, SHIFT);
   const a = toArray(fn, x);
   const list = normalizeAxes(fn, axes, a.shape.length);

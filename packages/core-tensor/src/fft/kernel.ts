@@ -42,7 +42,8 @@ function newPlan(n: number): Plan {
       radices.push(radix);
       rest /= radix;
     }
-  if (rest > 1) return { n, radices: [], cos: new Float64Array(), sin: new Float64Array(), chirp: newChirp(n) }; // prettier-ignore
+  if (rest > 1)
+    return { n, radices: [], cos: new Float64Array(), sin: new Float64Array(), chirp: newChirp(n) };
   const cos = new Float64Array(n);
   const sin = new Float64Array(n);
   for (let k = 0; k < n; k++) {

@@ -1,5 +1,14 @@
 /** Fourier transforms along several axes. */
-import { NONE, type Schema, anyNumber, checkOptions, listOf, show, wholeNumber, within } from "../check/index.js"; // prettier-ignore
+import {
+  NONE,
+  type Schema,
+  anyNumber,
+  checkOptions,
+  listOf,
+  show,
+  wholeNumber,
+  within,
+} from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { normalizeAxis } from "../array/shape.js";
 import { AxisError, ShapeError } from "../errors.js";
@@ -60,11 +69,7 @@ function complexAxes(
   { axes, shape, rule }: Several,
   inverse: boolean,
 ): Complex {
-  // prettier-ignore
-  return axes.reduceRight(
-    (y, axis, i) => transformAxis(fn, y, axis, shape?.[i], rule, inverse),
-    x,
-  );
+  return axes.reduceRight((y, axis, i) => transformAxis(fn, y, axis, shape?.[i], rule, inverse), x);
 }
 
 /** The axes but the last, and the last with its length. */
@@ -72,10 +77,13 @@ function apart(
   fn: string,
   { axes, shape, rule }: Several,
 ): { others: Several; last: number; n: number | undefined } {
-  // prettier-ignore
   const last = axes.at(-1);
   if (last === undefined) throw new AxisError(`${fn}: axes must name at least one axis`);
-  return { others: { axes: axes.slice(0, -1), shape: shape?.slice(0, -1), rule }, last, n: shape?.at(-1) }; // prettier-ignore
+  return {
+    others: { axes: axes.slice(0, -1), shape: shape?.slice(0, -1), rule },
+    last,
+    n: shape?.at(-1),
+  };
 }
 
 /**

@@ -1,5 +1,14 @@
 /** Fourier transforms along one axis. */
-import { type Guard, NONE, type Schema, anything, checkOptions, oneOf, wholeNumber, within } from "../check/index.js"; // prettier-ignore
+import {
+  type Guard,
+  NONE,
+  type Schema,
+  anything,
+  checkOptions,
+  oneOf,
+  wholeNumber,
+  within,
+} from "../check/index.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { type DType, floatDType, isFloat } from "../array/dtype.js";
 import { normalizeAxis } from "../array/shape.js";
@@ -65,7 +74,6 @@ export function transformAxis(
   rule: FftNorm,
   inverse: boolean,
 ): Complex {
-  // prettier-ignore
   const size = n ?? x.re.shape[axis]!;
   if (size < 1 || x.re.shape[axis]! < 1)
     throw new ShapeError(`${fn}: axis ${axis} must not be empty`);
@@ -97,7 +105,6 @@ export function realAxis(
   n: number | undefined,
   rule: FftNorm,
 ): Complex {
-  // prettier-ignore
   const full = transformAxis(fn, toComplex(fn, x), axis, n, rule, false);
   const size = full.re.shape[axis]!;
   return both(full, (part) => sliceAxis(part, axis, 0, (size >> 1) + 1));
@@ -111,14 +118,20 @@ export function inverseRealAxis(
   n: number | undefined,
   rule: FftNorm,
 ): NdArray {
-  // prettier-ignore
   const size = n ?? 2 * (x.re.shape[axis]! - 1);
-  if (size < 1) throw new ShapeError(`${fn}: axis ${axis} has ${x.re.shape[axis]} frequency, so the length n must be given`); // prettier-ignore
+  if (size < 1)
+    throw new ShapeError(
+      `${fn}: axis ${axis} has ${x.re.shape[axis]} frequency, so the length n must be given`,
+    );
   const kept = (size >> 1) + 1;
   const { re, im } = both(x, (part) => fitted(moveAxis(part, axis, -1), kept));
   const at = re.shape.length - 1;
   // the imaginary parts at frequency 0 and at half the length belong to no real line
-  const alone = dense<DType>(Uint8Array.from({ length: kept }, (_, k) => Number(k === 0 || 2 * k === size)), "bool", [kept]); // prettier-ignore
+  const alone = dense<DType>(
+    Uint8Array.from({ length: kept }, (_, k) => Number(k === 0 || 2 * k === size)),
+    "bool",
+    [kept],
+  );
   const imaginary = where(alone, 0, im);
   const mirror = (part: NdArray): NdArray => flip(sliceAxis(part, at, 1, size - kept + 1), at);
   const full = {

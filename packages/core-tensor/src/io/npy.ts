@@ -4,7 +4,16 @@ import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { halfToNumber, numberToHalf } from "../array/half.js";
 import { kindOf } from "../array/realm.js";
 import { MAX_SIZE, checkShape, sizeOf } from "../array/shape.js";
-import { NONE, type Schema, anyList, check, checkOptions, oneOf, recordOf, satisfying } from "../check/index.js"; // prettier-ignore
+import {
+  NONE,
+  type Schema,
+  anyList,
+  check,
+  checkOptions,
+  oneOf,
+  recordOf,
+  satisfying,
+} from "../check/index.js";
 import { DTypeError, DomainError, FormatError, ShapeError } from "../errors.js";
 import { toBytes } from "./bytes.js";
 import { transpose } from "../ops/reshape.js";
@@ -134,7 +143,9 @@ export function decodeNpyAs(fn: string, file: Uint8Array | ArrayBufferLike): NdA
   const opening = opened(fn, file);
   const { type, little, size, view, from } = opening;
   if (type in COMPLEX)
-    throw new FormatError(`${fn}: the elements are complex numbers; decodeNpyComplex reads them as two arrays`); // prettier-ignore
+    throw new FormatError(
+      `${fn}: the elements are complex numbers; decodeNpyComplex reads them as two arrays`,
+    );
   if (type in WIDE) {
     const { data, dtype } = nearest(fn, wideOf(opening), type);
     return shaped(opening, data, dtype);
@@ -156,7 +167,6 @@ function nearest(
   values: readonly bigint[],
   type: string,
 ): { data: TypedArray; dtype: DType } {
-  // prettier-ignore
   if (values.every((v) => v >= -(2n ** 31n) && v < 2n ** 31n))
     return { data: Int32Array.from(values, Number), dtype: "int32" };
   const lost = values.findIndex((v) => BigInt(Number(v)) !== v);
@@ -197,7 +207,9 @@ export function decodeNpyBigInt(file: Uint8Array | ArrayBufferLike): BigIntArray
   const opening = opened("decodeNpyBigInt", file);
   const { type, fortran, shape, size } = opening;
   if (type !== "i8" && type !== "u8")
-    throw new FormatError(`decodeNpyBigInt: the elements must be int64 or uint64, got ${type}; decodeNpy reads them`); // prettier-ignore
+    throw new FormatError(
+      `decodeNpyBigInt: the elements must be int64 or uint64, got ${type}; decodeNpy reads them`,
+    );
   const values = wideOf(opening);
   const data = type === "i8" ? new BigInt64Array(size) : new BigUint64Array(size);
   const places = fortran && shape.length > 1 ? rowMajorPlaces(shape) : undefined;
@@ -208,7 +220,11 @@ export function decodeNpyBigInt(file: Uint8Array | ArrayBufferLike): BigIntArray
 /** For each element in row-major order its place in a column-major file. */
 function rowMajorPlaces(shape: readonly number[]): ArrayLike<number> {
   const size = sizeOf(shape);
-  const file = dense<DType>(Float64Array.from({ length: size }, (_, i) => i), "float64", [...shape].reverse()); // prettier-ignore
+  const file = dense<DType>(
+    Float64Array.from({ length: size }, (_, i) => i),
+    "float64",
+    [...shape].reverse(),
+  );
   return rowMajorData(transpose(file));
 }
 
@@ -241,7 +257,9 @@ export function decodeNpyComplex(file: Uint8Array | ArrayBufferLike): {
   const { type, little, size, view, from } = opening;
   const found = COMPLEX[type];
   if (found === undefined)
-    throw new FormatError(`decodeNpyComplex: the elements must be complex numbers, got ${type}; decodeNpy reads them`); // prettier-ignore
+    throw new FormatError(
+      `decodeNpyComplex: the elements must be complex numbers, got ${type}; decodeNpy reads them`,
+    );
   const { dtype, read, width } = CODES[found.part]!;
   const part = (offset: number): NdArray => {
     const data = allocate(dtype, size);
@@ -256,7 +274,9 @@ function parseHeader(
   header: string,
 ): { type: string; little: boolean; fortran: boolean; shape: number[] } {
   if (/'descr'\s*:\s*\[/.test(header))
-    throw new FormatError(`${fn}: the elements are records of several fields; save each field as an array of its own`); // prettier-ignore
+    throw new FormatError(
+      `${fn}: the elements are records of several fields; save each field as an array of its own`,
+    );
   const descr = /'descr'\s*:\s*'([<>|=])([a-zA-Z]\d*)(?:\[[^\]]*\])?'/.exec(header);
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(header);
   const extents = /'shape'\s*:\s*\(([\d,\s]*)\)/.exec(header);
@@ -381,7 +401,10 @@ function convertedBytes(type: FileType, data: TypedArray): Uint8Array {
   const view = new DataView(bytes.buffer);
   for (let i = 0; i < data.length; i++) {
     const value = data[i]!;
-    const fits = type === "float16" ? !Number.isFinite(value) || (value >= low && value <= high) : Number.isInteger(value) && value >= low && value <= high; // prettier-ignore
+    const fits =
+      type === "float16"
+        ? !Number.isFinite(value) || (value >= low && value <= high)
+        : Number.isInteger(value) && value >= low && value <= high;
     if (!fits) throw new DomainError(`encodeNpy: element ${i} is ${value}, which is no ${type}`);
     write(view, i * width, value);
   }
@@ -409,7 +432,9 @@ export function encodeNpyBigInt(x: BigIntArray): Uint8Array {
   checkShape(fn, x.shape, "x.shape");
   const { data, shape } = x;
   if (sizeOf(shape) !== data.length)
-    throw new ShapeError(`${fn}: shape [${shape.join(", ")}] holds ${sizeOf(shape)} elements, data has ${data.length}`); // prettier-ignore
+    throw new ShapeError(
+      `${fn}: shape [${shape.join(", ")}] holds ${sizeOf(shape)} elements, data has ${data.length}`,
+    );
   const bytes = new Uint8Array(data.length * 8);
   const view = new DataView(bytes.buffer);
   const signed = kindOf(data) === "BigInt64Array";

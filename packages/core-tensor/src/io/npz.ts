@@ -1,7 +1,16 @@
 /** The `.npz` format of NumPy: a zip archive with a `.npy` file for each array. */
 import { unzipSync, zipSync } from "fflate";
 import type { NdArray } from "../array/ndarray.js";
-import { NONE, type Schema, anyRecord, check, checkOptions, show, trueOrFalse, within } from "../check/index.js"; // prettier-ignore
+import {
+  NONE,
+  type Schema,
+  anyRecord,
+  check,
+  checkOptions,
+  show,
+  trueOrFalse,
+  within,
+} from "../check/index.js";
 import { DomainError, FormatError } from "../errors.js";
 import type { ArrayInput } from "../trace/input.js";
 import { toBytes } from "./bytes.js";
@@ -59,9 +68,10 @@ function unpacked(fn: string, bytes: Uint8Array): Record<string, Uint8Array> {
     size: number;
     originalSize: number;
   }): boolean => {
-    // prettier-ignore
     if (originalSize > MOST * size + 64 || size > bytes.length)
-      throw new FormatError(`${fn}: member ${show(name)} claims ${originalSize} bytes out of ${size}`); // prettier-ignore
+      throw new FormatError(
+        `${fn}: member ${show(name)} claims ${originalSize} bytes out of ${size}`,
+      );
     if (seen.has(name)) throw new FormatError(`${fn}: member ${show(name)} is there twice`);
     seen.add(name);
     return true;
@@ -70,7 +80,9 @@ function unpacked(fn: string, bytes: Uint8Array): Record<string, Uint8Array> {
     return unzipSync(bytes, { filter: fits });
   } catch (error) {
     if (error instanceof FormatError) throw error;
-    throw new FormatError(`${fn}: the archive cannot be read: ${error instanceof Error ? error.message : show(error)}`); // prettier-ignore
+    throw new FormatError(
+      `${fn}: the archive cannot be read: ${error instanceof Error ? error.message : show(error)}`,
+    );
   }
 }
 

@@ -1,5 +1,14 @@
 /** Powers of matrices, and polynomials through points. */
-import { NONE, type Schema, anything, check, checkOptions, show, wholeNumber, within } from "../check/index.js"; // prettier-ignore
+import {
+  NONE,
+  type Schema,
+  anything,
+  check,
+  checkOptions,
+  show,
+  wholeNumber,
+  within,
+} from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
@@ -40,7 +49,8 @@ import { inv } from "./solve.js";
 export function matrixPower(a: ArrayInput, n: number): NdArray {
   const x = toMatrix("matrixPower", a);
   const extent = squareExtent("matrixPower", x);
-  if (!Number.isSafeInteger(n)) throw new DomainError(`matrixPower: n must be an integer, got ${show(n)}`); // prettier-ignore
+  if (!Number.isSafeInteger(n))
+    throw new DomainError(`matrixPower: n must be an integer, got ${show(n)}`);
   return within("matrixPower", () => {
     if (n === 0) return convert(broadcastTo(eye(extent), x.shape), x.dtype);
     let square = n < 0 ? inv(x) : x;
@@ -88,9 +98,14 @@ export function polyfit(
   const [places, values] = promote(fn, x, y, true, ["x", "y"]);
   const n = places.size;
   if (places.shape.length !== 1 || n === 0 || values.shape[0] !== n || values.shape.length > 2)
-    throw new ShapeError(`${fn}: x must be a list and y must have as many rows, got shapes ${formatShape(places.shape)} and ${formatShape(values.shape)}`); // prettier-ignore
+    throw new ShapeError(
+      `${fn}: x must be a list and y must have as many rows, got shapes ${formatShape(places.shape)} and ${formatShape(values.shape)}`,
+    );
   return within(fn, () => {
-    const w = weights === undefined ? convert(ones([n]), places.dtype) : convert(toArray(fn, weights, "weights"), places.dtype); // prettier-ignore
+    const w =
+      weights === undefined
+        ? convert(ones([n]), places.dtype)
+        : convert(toArray(fn, weights, "weights"), places.dtype);
     if (w.shape.length !== 1 || w.size !== n)
       throw new ShapeError(
         `${fn}: weights must be ${n} numbers, got shape ${formatShape(w.shape)}`,

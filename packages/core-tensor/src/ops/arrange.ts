@@ -1,5 +1,15 @@
 /** Shapes by the names that NumPy has for them, and grids. */
-import { NONE, type Schema, anyList, check, checkOptions, oneOf, show, trueOrFalse, within } from "../check/index.js"; // prettier-ignore
+import {
+  NONE,
+  type Schema,
+  anyList,
+  check,
+  checkOptions,
+  oneOf,
+  show,
+  trueOrFalse,
+  within,
+} from "../check/index.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { axisOf, normalizeAxis, sizeOf } from "../array/shape.js";
@@ -186,7 +196,8 @@ export function unstack(x: ArrayInput, options: AxisOptions = NONE): NdArray[] {
  */
 export function rot90(x: ArrayInput, times = 1, axes: readonly [number, number] = [0, 1]): NdArray {
   const a = toArray("rot90", x);
-  if (!Number.isInteger(times)) throw new DomainError(`rot90: times must be an integer, got ${show(times)}`); // prettier-ignore
+  if (!Number.isInteger(times))
+    throw new DomainError(`rot90: times must be an integer, got ${show(times)}`);
   const [from, to] = (check("rot90", "axes", axes, anyList) as readonly number[]).map((axis) =>
     normalizeAxis("rot90", axis, a.shape.length),
   ) as [number, number];
@@ -231,7 +242,9 @@ export function meshgrid(axes: readonly ArrayInput[], options: MeshgridOptions =
   const lists = check("meshgrid", "axes", axes, anyList).map((x, i) => {
     const list = toArray("meshgrid", x, `axes[${i}]`);
     if (list.shape.length > 1)
-      throw new ShapeError(`meshgrid: axes[${i}] must be a list of numbers, got shape ${show(list.shape)}`); // prettier-ignore
+      throw new ShapeError(
+        `meshgrid: axes[${i}] must be a list of numbers, got shape ${show(list.shape)}`,
+      );
     return list;
   });
   const rank = lists.length;
@@ -239,7 +252,10 @@ export function meshgrid(axes: readonly ArrayInput[], options: MeshgridOptions =
   const shape = new Array<number>(rank);
   for (const [i, list] of lists.entries()) shape[place(i)] = list.size;
   return lists.map((list, i) => {
-    const line = reshape(list, shape.map((n, at) => (at === place(i) ? n : 1))); // prettier-ignore
+    const line = reshape(
+      list,
+      shape.map((n, at) => (at === place(i) ? n : 1)),
+    );
     return sparse ? line : broadcastTo(line, shape);
   });
 }
@@ -323,7 +339,8 @@ export function fullLike<D extends DType = DType>(
   value: number,
   options: CreateOptions<D> = NONE,
 ): NdArray<D> {
-  if (typeof value !== "number") throw new DomainError(`fullLike: value must be a number, got ${show(value)}`); // prettier-ignore
+  if (typeof value !== "number")
+    throw new DomainError(`fullLike: value must be a number, got ${show(value)}`);
   return filledLike("fullLike", x, value, options);
 }
 
@@ -414,8 +431,14 @@ export function geomspace(
   options: SpaceOptions = NONE,
 ): NdArray {
   const settings = checkOptions("geomspace", options, SPACE);
-  if (!Number.isFinite(start) || !Number.isFinite(stop) || !(start * stop > 0 || Math.sign(start) * Math.sign(stop) > 0)) // prettier-ignore
-    throw new DomainError(`geomspace: start and stop must be finite, of one sign and not 0, got ${show(start)} and ${show(stop)}`); // prettier-ignore
+  if (
+    !Number.isFinite(start) ||
+    !Number.isFinite(stop) ||
+    !(start * stop > 0 || Math.sign(start) * Math.sign(stop) > 0)
+  )
+    throw new DomainError(
+      `geomspace: start and stop must be finite, of one sign and not 0, got ${show(start)} and ${show(stop)}`,
+    );
   const sign = Math.sign(start);
   const [low, high] = [Math.log10(Math.abs(start)), Math.log10(Math.abs(stop))];
   // the ends are taken as they are given

@@ -37,7 +37,9 @@ const stepsOf = (shape: readonly number[]): number[] =>
 
 function integers(fn: string, x: NdArray, argument: string, allowBool = true): NdArray {
   if (isFloat(x.dtype) || (!allowBool && x.dtype === "bool"))
-    throw new DTypeError(`${fn}: ${argument} must hold integers, got ${x.dtype}; convert with asType(…, "int32")`); // prettier-ignore
+    throw new DTypeError(
+      `${fn}: ${argument} must hold integers, got ${x.dtype}; convert with asType(…, "int32")`,
+    );
   return x;
 }
 
@@ -56,7 +58,11 @@ function whole(fn: string, x: ArrayInput, argument: string): ArrayInput {
 function apply(primitive: Primitive, a: ArrayInput, b: ArrayInput, allowBool = true): NdArray {
   const fn = primitive.name;
   const [x, y] = promote(fn, whole(fn, a, "a"), whole(fn, b, "b"));
-  return bindOne(primitive, [integers(fn, x, "a", allowBool), integers(fn, y, "b", allowBool)], undefined); // prettier-ignore
+  return bindOne(
+    primitive,
+    [integers(fn, x, "a", allowBool), integers(fn, y, "b", allowBool)],
+    undefined,
+  );
 }
 
 const andPrimitive = bits("bitwiseAnd", (a, b) => a & b);

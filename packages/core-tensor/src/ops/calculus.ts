@@ -1,5 +1,15 @@
 /** Differences, integrals and interpolation of sampled functions. */
-import { NONE, type Schema, anyNumber, anything, checkOptions, finiteNumber, positiveNumber, wholeNumber, within } from "../check/index.js"; // prettier-ignore
+import {
+  NONE,
+  type Schema,
+  anyNumber,
+  anything,
+  checkOptions,
+  finiteNumber,
+  positiveNumber,
+  wholeNumber,
+  within,
+} from "../check/index.js";
 import { floatDType } from "../array/dtype.js";
 import { DenseArray, type NdArray, rowMajorData } from "../array/ndarray.js";
 import { normalizeAxes, normalizeAxis } from "../array/shape.js";
@@ -34,7 +44,12 @@ export interface DiffOptions {
   readonly append?: ArrayInput;
 }
 
-const DIFF: Schema<DiffOptions> = { n: wholeNumber(0), axis: anything, prepend: anything, append: anything }; // prettier-ignore
+const DIFF: Schema<DiffOptions> = {
+  n: wholeNumber(0),
+  axis: anything,
+  prepend: anything,
+  append: anything,
+};
 
 /**
  * The differences $x_{i+1} - x_i$ of neighbours along an axis, taken `n` times.
@@ -117,7 +132,10 @@ export function finiteDifferences(
   const a = convert(given, floatDType(given.dtype));
   return normalizeAxes("finiteDifferences", axis, a.shape.length).map((at) => {
     const n = a.shape[at]!;
-    if (n < 2) throw new ShapeError(`finiteDifferences: axis ${at} must have at least two samples, got ${n}`); // prettier-ignore
+    if (n < 2)
+      throw new ShapeError(
+        `finiteDifferences: axis ${at} must have at least two samples, got ${n}`,
+      );
     const step = (from: number, to: number, back: number): NdArray =>
       div(
         sub(sliceAxis(a, at, from, to), sliceAxis(a, at, from - back, to - back)),
@@ -160,9 +178,17 @@ function areas(
   );
   if (x === undefined) return { parts: mul(heights, dx), axis };
   const places: NdArray = Array.isArray(x) ? asType(x, a.dtype) : toArray(fn, x, "x", a.dtype);
-  const lined = places.shape.length === 1 ? reshape(places, a.shape.map((_, i) => (i === axis ? places.size : 1))) : places; // prettier-ignore
+  const lined =
+    places.shape.length === 1
+      ? reshape(
+          places,
+          a.shape.map((_, i) => (i === axis ? places.size : 1)),
+        )
+      : places;
   if (lined.shape.length !== a.shape.length || lined.shape[axis] !== n)
-    throw new ShapeError(`${fn}: x must have ${n} places along axis ${axis}, got shape [${places.shape.join(", ")}]`); // prettier-ignore
+    throw new ShapeError(
+      `${fn}: x must have ${n} places along axis ${axis}, got shape [${places.shape.join(", ")}]`,
+    );
   return { parts: mul(heights, diff(lined, { axis })), axis };
 }
 
@@ -273,8 +299,15 @@ export function interp(
   const [at, knots] = promote(fn, x, xp, true, ["x", "xp"]);
   const [places, heights] = promote(fn, knots, fp, true, ["xp", "fp"]);
   const looked = convert(at, places.dtype);
-  if (places.shape.length !== 1 || heights.shape.length !== 1 || places.size !== heights.size || places.size === 0) // prettier-ignore
-    throw new ShapeError(`${fn}: xp and fp must be lists of one length, at least 1, got shapes [${places.shape.join(", ")}] and [${heights.shape.join(", ")}]`); // prettier-ignore
+  if (
+    places.shape.length !== 1 ||
+    heights.shape.length !== 1 ||
+    places.size !== heights.size ||
+    places.size === 0
+  )
+    throw new ShapeError(
+      `${fn}: xp and fp must be lists of one length, at least 1, got shapes [${places.shape.join(", ")}] and [${heights.shape.join(", ")}]`,
+    );
   if (period === undefined) checkGrowing(fn, places);
   return within(fn, () => {
     const flat = reshape(looked, [looked.size]);

@@ -31,7 +31,9 @@ const CONVOLVE: Schema<ConvolveOptions> = { mode: oneOf("full", "same", "valid")
 function sequences(fn: string, a: ArrayInput, b: ArrayInput): [NdArray, NdArray] {
   const [x, y] = promote(fn, a, b);
   if (x.shape.length !== 1 || y.shape.length !== 1 || x.size === 0 || y.size === 0)
-    throw new ShapeError(`${fn}: a and b must be lists with at least one number, got shapes ${formatShape(x.shape)} and ${formatShape(y.shape)}`); // prettier-ignore
+    throw new ShapeError(
+      `${fn}: a and b must be lists with at least one number, got shapes ${formatShape(x.shape)} and ${formatShape(y.shape)}`,
+    );
   return [x, y];
 }
 

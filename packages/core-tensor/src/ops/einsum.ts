@@ -121,8 +121,11 @@ function withoutEllipsis({ inputs, output }: Parsed, arrays: readonly NdArray[])
     );
   const most = Math.max(0, ...widths);
   if (most > 0 && !output.includes(DOTS))
-    throw new DomainError("einsum: the result must have ..., since the axes that it stands for are not summed over"); // prettier-ignore
-  const names = (width: number): string[] => Array.from({ length: width }, (_, i) => `..${width - i}`); // prettier-ignore
+    throw new DomainError(
+      "einsum: the result must have ..., since the axes that it stands for are not summed over",
+    );
+  const names = (width: number): string[] =>
+    Array.from({ length: width }, (_, i) => `..${width - i}`);
   const expand = (letters: readonly string[], width: number): string[] =>
     letters.flatMap((letter) => (letter === DOTS ? names(width) : [letter]));
   return {

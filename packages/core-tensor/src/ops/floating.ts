@@ -1,5 +1,13 @@
 /** What the format of floating-point numbers is about: infinities, signs, closeness, whole quotients. */
-import { NONE, type Schema, anyNumber, checkOptions, nonNegativeNumber, trueOrFalse, within } from "../check/index.js"; // prettier-ignore
+import {
+  NONE,
+  type Schema,
+  anyNumber,
+  checkOptions,
+  nonNegativeNumber,
+  trueOrFalse,
+  within,
+} from "../check/index.js";
 import { type DType, isFloat } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";

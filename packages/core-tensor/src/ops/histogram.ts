@@ -1,5 +1,16 @@
 /** Counting: how many numbers fall where. On concrete arrays: what is counted decides shapes. */
-import { NONE, type Schema, anything, check, checkOptions, finiteNumber, listOf, show, trueOrFalse, wholeNumber } from "../check/index.js"; // prettier-ignore
+import {
+  NONE,
+  type Schema,
+  anything,
+  check,
+  checkOptions,
+  finiteNumber,
+  listOf,
+  show,
+  trueOrFalse,
+  wholeNumber,
+} from "../check/index.js";
 import { type DType, floatDType, isFloat } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { DTypeError, DomainError, ShapeError } from "../errors.js";
@@ -42,8 +53,10 @@ function edgesOf(
   if (typeof bins !== "number") {
     const edges = Float64Array.from(check(fn, "bins", bins, listOf(finiteNumber)));
     for (let i = 1; i < edges.length; i++)
-      if (!(edges[i]! >= edges[i - 1]!)) throw new DomainError(`${fn}: bins must grow, got ${edges[i - 1]} before ${edges[i]}`); // prettier-ignore
-    if (edges.length < 2) throw new DomainError(`${fn}: bins must have at least two edges, got ${show(bins)}`); // prettier-ignore
+      if (!(edges[i]! >= edges[i - 1]!))
+        throw new DomainError(`${fn}: bins must grow, got ${edges[i - 1]} before ${edges[i]}`);
+    if (edges.length < 2)
+      throw new DomainError(`${fn}: bins must have at least two edges, got ${show(bins)}`);
     return edges;
   }
   check(fn, "bins", bins, wholeNumber(1, 2 ** 28));
@@ -51,7 +64,8 @@ function edgesOf(
   if (range === undefined) {
     for (let i = 0; i < data.length; i++) {
       const v = data[i]!;
-      if (!Number.isFinite(v)) throw new DomainError(`${fn}: x has ${v} at ${i}, so its range must be given`); // prettier-ignore
+      if (!Number.isFinite(v))
+        throw new DomainError(`${fn}: x has ${v} at ${i}, so its range must be given`);
       low = Math.min(low, v);
       high = Math.max(high, v);
     }
@@ -72,7 +86,8 @@ function binOf(edges: Float64Array, v: number): number {
 
 function weightsOf(fn: string, weights: ArrayInput, size: number): ArrayLike<number> {
   const w = toConcrete(fn, weights, "weights");
-  if (w.size !== size) throw new ShapeError(`${fn}: weights must be as many as the ${size} numbers, got ${w.size}`); // prettier-ignore
+  if (w.size !== size)
+    throw new ShapeError(`${fn}: weights must be as many as the ${size} numbers, got ${w.size}`);
   return rowMajorData(w);
 }
 
@@ -126,8 +141,12 @@ function stored(
   dtype: "int32" | "float32" | "float64",
   shape: number[],
 ): NdArray {
-  // prettier-ignore
-  const data = dtype === "int32" ? Int32Array.from(values) : dtype === "float32" ? Float32Array.from(values) : values; // prettier-ignore
+  const data =
+    dtype === "int32"
+      ? Int32Array.from(values)
+      : dtype === "float32"
+        ? Float32Array.from(values)
+        : values;
   return dense<DType>(data, dtype, shape);
 }
 
@@ -178,9 +197,12 @@ export function histogram2d(
   const fn = "histogram2d";
   const { bins = 10, range, density = false, weights } = checkOptions(fn, options, HISTOGRAM_2D);
   const [a, b] = [toConcrete(fn, x), toConcrete(fn, y, "y")];
-  if (a.size !== b.size) throw new ShapeError(`${fn}: y must be as many numbers as x, ${a.size}, got ${b.size}`); // prettier-ignore
+  if (a.size !== b.size)
+    throw new ShapeError(`${fn}: y must be as many numbers as x, ${a.size}, got ${b.size}`);
   const [across, down] = [rowMajorData(a), rowMajorData(b)];
-  const [xBins, yBins] = Array.isArray(bins) ? (bins as readonly [Bins, Bins]) : [bins as number, bins as number]; // prettier-ignore
+  const [xBins, yBins] = Array.isArray(bins)
+    ? (bins as readonly [Bins, Bins])
+    : [bins as number, bins as number];
   const ex = edgesOf(fn, across, xBins, range?.[0]);
   const ey = edgesOf(fn, down, yBins, range?.[1]);
   const w = weights === undefined ? undefined : weightsOf(fn, weights, a.size);
@@ -243,7 +265,8 @@ export function bincount(x: ArrayInput, options: BincountOptions = NONE): NdArra
   const data = rowMajorData(a);
   let length = minLength;
   for (let i = 0; i < data.length; i++) {
-    if (data[i]! < 0 || data[i]! >= LONGEST) throw new DomainError(`${fn}: x must be integers from 0 to 2^28 - 1, got ${data[i]} at ${i}`); // prettier-ignore
+    if (data[i]! < 0 || data[i]! >= LONGEST)
+      throw new DomainError(`${fn}: x must be integers from 0 to 2^28 - 1, got ${data[i]} at ${i}`);
     length = Math.max(length, data[i]! + 1);
   }
   const w = weights === undefined ? undefined : toConcrete(fn, weights, "weights");
@@ -277,12 +300,15 @@ export function digitize(
   const fn = "digitize";
   const { right = false } = checkOptions(fn, options, { right: trueOrFalse });
   const [a, b] = [toConcrete(fn, x), toConcrete(fn, bins, "bins")];
-  if (b.shape.length !== 1) throw new ShapeError(`${fn}: bins must be a list, got shape [${b.shape.join(", ")}]`); // prettier-ignore
-  if (!isFloat(a.dtype) && a.dtype === "bool") throw new DTypeError(`${fn}: x must hold numbers, got bool`); // prettier-ignore
+  if (b.shape.length !== 1)
+    throw new ShapeError(`${fn}: bins must be a list, got shape [${b.shape.join(", ")}]`);
+  if (!isFloat(a.dtype) && a.dtype === "bool")
+    throw new DTypeError(`${fn}: x must hold numbers, got bool`);
   const edges = Float64Array.from(rowMajorData(b));
   const grows = edges.every((v, i) => i === 0 || v >= edges[i - 1]!);
   const falls = edges.every((v, i) => i === 0 || v <= edges[i - 1]!);
-  if (!grows && !falls) throw new DomainError(`${fn}: bins must grow or fall throughout, got ${show([...edges])}`); // prettier-ignore
+  if (!grows && !falls)
+    throw new DomainError(`${fn}: bins must grow or fall throughout, got ${show([...edges])}`);
   const n = edges.length;
   if (!grows) edges.reverse();
   const out = Int32Array.from(rowMajorData(a), (v) =>

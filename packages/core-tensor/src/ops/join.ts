@@ -242,7 +242,10 @@ export function roll(
   );
   if (shifts.length !== axes.length && shifts.length !== 1)
     throw new DomainError(`roll: shift has ${shifts.length} numbers for ${axes.length} axes`);
-  return axes.reduce((y, at, i) => rollAxis(y, shifts.length === 1 ? shifts[0]! : shifts[i]!, at), a); // prettier-ignore
+  return axes.reduce(
+    (y, at, i) => rollAxis(y, shifts.length === 1 ? shifts[0]! : shifts[i]!, at),
+    a,
+  );
 }
 
 function rollAxis(a: NdArray, shift: number, axis: number): NdArray {

@@ -17,7 +17,6 @@ function placesOf(
   x: ArrayInput,
   argument = "x",
 ): { places: Int32Array; shape: readonly number[] } {
-  // prettier-ignore
   const a = toConcrete(fn, x, argument);
   const data = rowMajorData(a);
   const places: number[] = [];
@@ -34,7 +33,6 @@ function along(
   shape: readonly number[],
   axis: number,
 ): Int32Array<ArrayBuffer> {
-  // prettier-ignore
   const inner = sizeOf(shape.slice(axis + 1));
   return Int32Array.from(places, (at) => Math.floor(at / inner) % shape[axis]!);
 }
@@ -55,7 +53,8 @@ function along(
  */
 export function nonzero(x: ArrayInput): NdArray[] {
   const { places, shape } = placesOf("nonzero", x);
-  if (shape.length === 0) throw new ShapeError("nonzero: x must have at least one axis, got a single number"); // prettier-ignore
+  if (shape.length === 0)
+    throw new ShapeError("nonzero: x must have at least one axis, got a single number");
   return shape.map((_, axis) => list(along(places, shape, axis)));
 }
 
@@ -144,7 +143,9 @@ export function maskedSelect(x: ArrayInput, mask: ArrayInput): NdArray {
   const { places, shape } = placesOf("maskedSelect", mask, "mask");
   const lead = a.shape.slice(0, shape.length);
   if (lead.length !== shape.length || lead.some((extent, i) => extent !== shape[i]))
-    throw new ShapeError(`maskedSelect: mask ${formatShape(shape)} must have the first axes of x ${formatShape(a.shape)}`); // prettier-ignore
+    throw new ShapeError(
+      `maskedSelect: mask ${formatShape(shape)} must have the first axes of x ${formatShape(a.shape)}`,
+    );
   const rest = a.shape.slice(shape.length);
   return take(reshape(a, [sizeOf(lead), ...rest]), list(Int32Array.from(places)));
 }
@@ -173,13 +174,14 @@ export function compress(
   condition: ArrayInput,
   options: AxisOptions = NONE,
 ): NdArray {
-  // prettier-ignore
   const given = toArray("compress", x);
   const flat = checkOptions("compress", options, COMPRESS).axis === undefined;
   const a = flat ? reshape(given, [given.size]) : given;
   const axis = axisOf("compress", options, 0, a.shape.length);
   const { places, shape } = placesOf("compress", condition, "condition");
   if (shape.length !== 1 || shape[0]! > a.shape[axis]!)
-    throw new ShapeError(`compress: condition must be a list of at most ${a.shape[axis]} entries, got shape ${formatShape(shape)}`); // prettier-ignore
+    throw new ShapeError(
+      `compress: condition must be a list of at most ${a.shape[axis]} entries, got shape ${formatShape(shape)}`,
+    );
   return within("compress", () => take(a, list(Int32Array.from(places)), { axis }));
 }

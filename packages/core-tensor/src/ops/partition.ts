@@ -14,7 +14,6 @@ function checked(
   k: number,
   options: AxisOptions,
 ): { a: NdArray; axis: number } {
-  // prettier-ignore
   const a = toArray(fn, x);
   const axis = axisOf(fn, options, -1, a.shape.length);
   const n = a.shape[axis]!;
@@ -92,7 +91,9 @@ export function lexsort(keys: readonly ArrayInput[], options: AxisOptions = NONE
   let order = argsort(first, { axis });
   for (const [i, key] of rest.entries()) {
     if (!sameShape(key.shape, first.shape))
-      throw new ShapeError(`lexsort: keys[${i + 1}] must have shape [${first.shape.join(", ")}], got [${key.shape.join(", ")}]`); // prettier-ignore
+      throw new ShapeError(
+        `lexsort: keys[${i + 1}] must have shape [${first.shape.join(", ")}], got [${key.shape.join(", ")}]`,
+      );
     order = takeAlongAxis(order, argsort(takeAlongAxis(key, order, { axis }), { axis }), { axis });
   }
   return order;

@@ -33,13 +33,25 @@ export function kron(a: ArrayInput, b: ArrayInput): NdArray {
   return within("kron", () => {
     const [x, y] = promote("kron", a, b);
     const rank = Math.max(x.shape.length, y.shape.length);
-    const full = (s: readonly number[]): number[] => [...new Array<number>(rank - s.length).fill(1), ...s]; // prettier-ignore
+    const full = (s: readonly number[]): number[] => [
+      ...new Array<number>(rank - s.length).fill(1),
+      ...s,
+    ];
     const [p, q] = [full(x.shape), full(y.shape)];
     const outer = mul(
-      reshape(x, p.flatMap((extent) => [extent, 1])), // prettier-ignore
-      reshape(y, q.flatMap((extent) => [1, extent])), // prettier-ignore
+      reshape(
+        x,
+        p.flatMap((extent) => [extent, 1]),
+      ),
+      reshape(
+        y,
+        q.flatMap((extent) => [1, extent]),
+      ),
     );
-    return reshape(outer, p.map((extent, i) => extent * q[i]!)); // prettier-ignore
+    return reshape(
+      outer,
+      p.map((extent, i) => extent * q[i]!),
+    );
   });
 }
 
@@ -79,7 +91,8 @@ export function trace(x: ArrayInput, options: TraceOptions = NONE): NdArray {
   const rank = a.shape.length;
   const [i, j] = [normalizeAxis("trace", axis1, rank), normalizeAxis("trace", axis2, rank)];
   if (i === j) throw new AxisError(`trace: axis1 and axis2 must differ, both are ${i}`);
-  if (!Number.isInteger(offset)) throw new DomainError(`trace: offset must be an integer, got ${offset}`); // prettier-ignore
+  if (!Number.isInteger(offset))
+    throw new DomainError(`trace: offset must be an integer, got ${offset}`);
   const others = a.shape.map((_, axis) => axis).filter((axis) => axis !== i && axis !== j);
   const matrices = transpose(a, [...others, i, j]);
   const [rows, cols] = [a.shape[i]!, a.shape[j]!];
@@ -109,11 +122,13 @@ export function cross(
   b: ArrayInput,
   options: { readonly axis?: number } = NONE,
 ): NdArray {
-  const { axis = -1 } = checkOptions("cross", options, { axis: anything }); // prettier-ignore
+  const { axis = -1 } = checkOptions("cross", options, { axis: anything });
   const [p, q] = promote("cross", a, b);
   const [x, y] = [last("cross", p, axis), last("cross", q, axis)];
   if (x.shape.at(-1) !== 3 || y.shape.at(-1) !== 3)
-    throw new ShapeError(`cross: vectors must have three numbers, got shapes ${formatShape(p.shape)} and ${formatShape(q.shape)}`); // prettier-ignore
+    throw new ShapeError(
+      `cross: vectors must have three numbers, got shapes ${formatShape(p.shape)} and ${formatShape(q.shape)}`,
+    );
   return within("cross", () => {
     const shape = broadcastShapes("cross", [x.shape, y.shape]);
     const [u, v] = [broadcastTo(x, shape), broadcastTo(y, shape)];
@@ -171,7 +186,8 @@ export function inner(a: ArrayInput, b: ArrayInput): NdArray {
 export function vdot(a: ArrayInput, b: ArrayInput): NdArray {
   return within("vdot", () => {
     const [x, y] = promote("vdot", a, b);
-    if (x.size !== y.size) throw new ShapeError(`vdot: a and b must have as many elements, got ${x.size} and ${y.size}`); // prettier-ignore
+    if (x.size !== y.size)
+      throw new ShapeError(`vdot: a and b must have as many elements, got ${x.size} and ${y.size}`);
     return tensordot(reshape(x, [x.size]), reshape(y, [y.size]), 1);
   });
 }

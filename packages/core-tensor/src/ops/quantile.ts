@@ -1,5 +1,13 @@
 /** Quantiles along axes, by the definitions that are in use. */
-import { NONE, type Schema, anything, checkOptions, oneOf, show, trueOrFalse } from "../check/index.js"; // prettier-ignore
+import {
+  NONE,
+  type Schema,
+  anything,
+  checkOptions,
+  oneOf,
+  show,
+  trueOrFalse,
+} from "../check/index.js";
 import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { type Axis, formatShape, normalizeAxes, sizeOf } from "../array/shape.js";
@@ -237,7 +245,6 @@ function nanQuantileAlong(
   q: number | readonly number[],
   options: ReduceOptions,
 ): NdArray {
-  // prettier-ignore
   const { axis: along, keepDims = false } = checkOptions(fn, options, REDUCE);
   const list = fractions(fn, q);
   const { lines, rest, kept } = linesOf(fn, x, along);

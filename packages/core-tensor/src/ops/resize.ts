@@ -1,5 +1,14 @@
 /** Pictures in other sizes. */
-import { type Schema, checkOptions, listOf, oneOf, show, trueOrFalse, wholeNumber, within } from "../check/index.js"; // prettier-ignore
+import {
+  type Schema,
+  checkOptions,
+  listOf,
+  oneOf,
+  show,
+  trueOrFalse,
+  wholeNumber,
+  within,
+} from "../check/index.js";
 import { type DType, floatDType } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
@@ -52,7 +61,8 @@ function weights(
   const { method, alignCorners, antialias } = options;
   const out = new Float64Array(to * from);
   const scale = antialias ? Math.max(1, from / to) : 1;
-  const kernel = (t: number): number => method === "bilinear" ? tent(t) : cubic(t, antialias ? -0.5 : -0.75); // prettier-ignore
+  const kernel = (t: number): number =>
+    method === "bilinear" ? tent(t) : cubic(t, antialias ? -0.5 : -0.75);
   const reach = (method === "bilinear" ? 1 : 2) * scale;
   for (let i = 0; i < to; i++) {
     const raw = centre(i, from, to, alignCorners);
@@ -95,18 +105,29 @@ export function resize(
   options: ResizeOptions = {},
 ): NdArray {
   const fn = "resize";
-  const { method = "bilinear", alignCorners = false, antialias = false } = checkOptions(fn, options, RESIZE); // prettier-ignore
+  const {
+    method = "bilinear",
+    alignCorners = false,
+    antialias = false,
+  } = checkOptions(fn, options, RESIZE);
   const fault = listOf(wholeNumber(1, 2 ** 24), 2)(size);
-  if (fault !== undefined) throw new DomainError(`${fn}: size must be [height, width], got ${show(size)}`); // prettier-ignore
+  if (fault !== undefined)
+    throw new DomainError(`${fn}: size must be [height, width], got ${show(size)}`);
   const given = toArray(fn, x);
   const [height, width] = given.shape.slice(-2);
   if (height === undefined || width === undefined || height * width === 0)
-    throw new ShapeError(`${fn}: x must have height and width, got shape ${formatShape(given.shape)}`); // prettier-ignore
+    throw new ShapeError(
+      `${fn}: x must have height and width, got shape ${formatShape(given.shape)}`,
+    );
   if (method === "nearest") {
     if (alignCorners || antialias)
       throw new DomainError(`${fn}: nearest has no ${alignCorners ? "alignCorners" : "antialias"}`);
     const places = (from: number, to: number): NdArray =>
-      dense<DType>(Int32Array.from({ length: to }, (_, i) => Math.min(from - 1, Math.floor((i * from) / to))), "int32", [to]); // prettier-ignore
+      dense<DType>(
+        Int32Array.from({ length: to }, (_, i) => Math.min(from - 1, Math.floor((i * from) / to))),
+        "int32",
+        [to],
+      );
     const [rows, cols] = [places(height, size[0]), places(width, size[1])];
     return within(fn, () => take(take(given, rows, { axis: -2 }), cols, { axis: -1 }));
   }

@@ -34,7 +34,6 @@ function ordered(
   rows: number,
   width: number,
 ): { order: Int32Array; compareRows: (i: number, j: number) => number } {
-  // prettier-ignore
   const compareRows = (i: number, j: number): number => {
     for (let c = 0; c < width; c++) {
       const sign = compare(data[i * width + c]!, data[j * width + c]!);
@@ -172,7 +171,10 @@ export function isIn(
 export function intersect1d(a: ArrayInput, b: ArrayInput): NdArray {
   const { a: x, b: y, dtype } = membersOf("intersect1d", a, b);
   const members = new Set(y);
-  return made(x.filter((v) => v === v && members.has(v)), dtype); // prettier-ignore
+  return made(
+    x.filter((v) => v === v && members.has(v)),
+    dtype,
+  );
 }
 
 /**
@@ -213,7 +215,10 @@ export function union1d(a: ArrayInput, b: ArrayInput): NdArray {
 export function setDiff1d(a: ArrayInput, b: ArrayInput): NdArray {
   const { a: x, b: y, dtype } = membersOf("setDiff1d", a, b);
   const members = new Set(y);
-  return made(x.filter((v) => v !== v || !members.has(v)), dtype); // prettier-ignore
+  return made(
+    x.filter((v) => v !== v || !members.has(v)),
+    dtype,
+  );
 }
 
 /**
@@ -234,6 +239,9 @@ export function setDiff1d(a: ArrayInput, b: ArrayInput): NdArray {
 export function setXor1d(a: ArrayInput, b: ArrayInput): NdArray {
   const { a: x, b: y, dtype } = membersOf("setXor1d", a, b);
   const [inX, inY] = [new Set(x), new Set(y)];
-  const alone = [...x.filter((v) => v !== v || !inY.has(v)), ...y.filter((v) => v !== v || !inX.has(v))]; // prettier-ignore
+  const alone = [
+    ...x.filter((v) => v !== v || !inY.has(v)),
+    ...y.filter((v) => v !== v || !inX.has(v)),
+  ];
   return made(Float64Array.from(alone).sort(), dtype);
 }

@@ -1,5 +1,13 @@
 /** Covariance and other summaries of samples. */
-import { NONE, type Schema, anything, checkOptions, finiteNumber, trueOrFalse, within } from "../check/index.js"; // prettier-ignore
+import {
+  NONE,
+  type Schema,
+  anything,
+  checkOptions,
+  finiteNumber,
+  trueOrFalse,
+  within,
+} from "../check/index.js";
 import { type DType, floatDType } from "../array/dtype.js";
 import { DenseArray, type NdArray, rowMajorData } from "../array/ndarray.js";
 import { normalizeAxes } from "../array/shape.js";
@@ -48,14 +56,17 @@ function weightsOf(
   like: NdArray,
   whole: boolean,
 ): NdArray {
-  // prettier-ignore
   const w: NdArray = within(fn, () => asType<DType>(x, like.dtype));
   if (w.shape.length !== 1 || w.size !== n)
-    throw new ShapeError(`${fn}: ${name} must be a list of ${n} numbers, got shape [${w.shape.join(", ")}]`); // prettier-ignore
+    throw new ShapeError(
+      `${fn}: ${name} must be a list of ${n} numbers, got shape [${w.shape.join(", ")}]`,
+    );
   if (w instanceof DenseArray)
     for (const v of rowMajorData(w))
       if (!(v >= 0) || (whole && !Number.isInteger(v)))
-        throw new DomainError(`${fn}: ${name} must be ${whole ? "whole numbers" : "numbers"} ≥ 0, got ${v}`); // prettier-ignore
+        throw new DomainError(
+          `${fn}: ${name} must be ${whole ? "whole numbers" : "numbers"} ≥ 0, got ${v}`,
+        );
   return w;
 }
 
@@ -86,7 +97,9 @@ function covariance(fn: string, x: ArrayInput, options: CovOptions): NdArray {
   const { rowvar = true, correction = 1, fweights, aweights } = options;
   const given = toArray(fn, x);
   if (given.shape.length > 2)
-    throw new ShapeError(`${fn}: x must be a list or a matrix, got shape [${given.shape.join(", ")}]`); // prettier-ignore
+    throw new ShapeError(
+      `${fn}: x must be a list or a matrix, got shape [${given.shape.join(", ")}]`,
+    );
   const float = convert(given, floatDType(given.dtype));
   const lined = float.shape.length < 2 ? reshape(float, [1, float.size]) : float;
   const rows = rowvar || float.shape.length < 2 ? lined : matrixTranspose(lined);
@@ -166,7 +179,12 @@ export function average(x: ArrayInput, options: AverageOptions = NONE): NdArray 
     const [values, factors] = promote("average", x, likeType(x, weights), true, ["x", "weights"]);
     const axes = normalizeAxes("average", rest.axis, values.shape.length);
     const listed = factors.shape.length === 1 && axes.length === 1 && values.shape.length > 1;
-    const lined = listed ? reshape(factors, values.shape.map((_, i) => (i === axes[0] ? factors.size : 1))) : factors; // prettier-ignore
+    const lined = listed
+      ? reshape(
+          factors,
+          values.shape.map((_, i) => (i === axes[0] ? factors.size : 1)),
+        )
+      : factors;
     const w = broadcastTo(lined, values.shape);
     return reduceOver("average", values, rest, (a, axis) =>
       div(sum(mul(a, w), { axis }), sum(w, { axis })),

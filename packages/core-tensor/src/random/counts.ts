@@ -117,7 +117,12 @@ export function geometric(
   const { firstRow = 0 } = checkOptions("geometric", options, ROW);
   checkShape("geometric", shape);
   const fits = (x: number): boolean => x >= LEAST_PROBABILITY && x <= 1;
-  const ps = spread("geometric", "p", checkedParameter("geometric", "p", p, "in [2e-8, 1]", fits), shape); // prettier-ignore
+  const ps = spread(
+    "geometric",
+    "p",
+    checkedParameter("geometric", "p", p, "in [2e-8, 1]", fits),
+    shape,
+  );
   return drawEach(
     "geometric",
     key,
@@ -160,7 +165,9 @@ export function multinomial(
   const given = checkedParameter(fn, "p", p, "in [0, 1]", isProbability);
   const classes = given.shape.at(-1);
   if (classes === undefined || classes === 0)
-    throw new ShapeError(`${fn}: p must have at least one class, got shape ${formatShape(given.shape)}`); // prettier-ignore
+    throw new ShapeError(
+      `${fn}: p must have at least one class, got shape ${formatShape(given.shape)}`,
+    );
   checkSums(rowMajorData(given as never), classes);
   const ps = spread(fn, "p", given, [...shape, classes]);
   const left = new Float64Array(classes);

@@ -81,7 +81,14 @@ function placesOf(batch: Shape, shape: Shape): (at: number) => number {
 function factorEach(matrices: ArrayLike<number>, d: number, rounding: number): Float64Array {
   const out = new Float64Array(matrices.length);
   for (let at = 0; at < matrices.length; at += d * d)
-    out.set(semidefiniteFactor(Float64Array.from({ length: d * d }, (_, i) => matrices[at + i]!), d, rounding), at); // prettier-ignore
+    out.set(
+      semidefiniteFactor(
+        Float64Array.from({ length: d * d }, (_, i) => matrices[at + i]!),
+        d,
+        rounding,
+      ),
+      at,
+    );
   return out;
 }
 

@@ -122,7 +122,9 @@ export function tableFromCsv(
     columns = {},
   } = settings;
   if (settings.thousands !== undefined && settings.thousands === (settings.decimal ?? "."))
-    throw new DomainError(`${fn}: thousands and decimal must differ, got ${show(settings.thousands)} for both`); // prettier-ignore
+    throw new DomainError(
+      `${fn}: thousands and decimal must differ, got ${show(settings.thousands)} for both`,
+    );
   const lines = readText(fn, text);
   const sign = chosenDelimiter(fn, lines, settings.delimiter ?? "auto");
   const { rows, lineOf, numBlankLines } = parsed(fn, lines, sign);
@@ -159,7 +161,10 @@ export function tableFromCsv(
       Object.hasOwn(columns, name) ? columns[name] : undefined,
     ),
   );
-  const table = makeTable(rows.length - from, found.map(({ column }) => column)); // prettier-ignore
+  const table = makeTable(
+    rows.length - from,
+    found.map(({ column }) => column),
+  );
   return Object.freeze({
     ...table,
     delimiter: sign,
@@ -183,7 +188,8 @@ function parsed(fn: string, text: string, delimiter: string): Parsed {
   const { data, errors } = Papa.parse<string[]>(text, { delimiter, newline: "\n" });
   const line = (row: number): number => {
     let at = 1;
-    for (let r = 0; r < row; r++) at += 1 + data[r]!.reduce((n, f) => n + f.split("\n").length - 1, 0); // prettier-ignore
+    for (let r = 0; r < row; r++)
+      at += 1 + data[r]!.reduce((n, f) => n + f.split("\n").length - 1, 0);
     return at;
   };
   const wrong = errors[0];
@@ -240,7 +246,9 @@ function checkNames(
   skipUnnamed: boolean,
 ): number[] {
   if (names.length !== width)
-    throw new DomainError(`${fn}: header has ${names.length} names, the first line ${width} fields`); // prettier-ignore
+    throw new DomainError(
+      `${fn}: header has ${names.length} names, the first line ${width} fields`,
+    );
   const kept: number[] = [];
   for (const [c, name] of names.entries()) {
     const before = names.indexOf(name);
@@ -249,7 +257,9 @@ function checkNames(
         `${fn}: line 1: column ${c + 1} has no name; skipUnnamed: true leaves such columns out`,
       );
     if (name !== "" && before < c)
-      throw new FormatError(`${fn}: line 1: columns ${before + 1} and ${c + 1} are both named ${show(name)}`); // prettier-ignore
+      throw new FormatError(
+        `${fn}: line 1: columns ${before + 1} and ${c + 1} are both named ${show(name)}`,
+      );
     if (name !== "") kept.push(c);
   }
   return kept;

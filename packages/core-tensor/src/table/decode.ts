@@ -10,7 +10,9 @@ export function readText(fn: string, text: string | Uint8Array | ArrayBuffer): s
   if (marked.includes("\u0000"))
     throw new FormatError(`${fn}: text has zero characters; UTF-16 read as UTF-8 looks like this`);
   if (marked.includes("\ufffd"))
-    throw new FormatError(`${fn}: text has replacement characters (U+FFFD), so bytes were lost when it was decoded; pass the bytes`); // prettier-ignore
+    throw new FormatError(
+      `${fn}: text has replacement characters (U+FFFD), so bytes were lost when it was decoded; pass the bytes`,
+    );
   return marked.includes("\r") ? marked.replace(/\r\n?/g, "\n") : marked;
 }
 

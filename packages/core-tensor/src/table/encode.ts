@@ -60,7 +60,9 @@ export function oneHotColumns(table: Table, options: OneHotColumnsOptions = {}):
   const made = columns.flatMap((column): Column[] => {
     if (!chosen.has(column)) return [column];
     if (column.kind !== "category")
-      throw new DomainError(`${fn}: column ${show(column.name)} must hold categories, it holds numbers`); // prettier-ignore
+      throw new DomainError(
+        `${fn}: column ${show(column.name)} must hold categories, it holds numbers`,
+      );
     return column.labels.map((_, code) => indicator(column, code)).slice(dropFirst ? 1 : 0);
   });
   const seen = new Set<string>();

@@ -45,8 +45,11 @@ export function numberReader({ decimal = ".", thousands = "" }: NumberFormat): N
 
 /** Whether text is a number in a way of writing that {@link numberReader} was not told about. */
 export function looksFormatted(text: string): boolean {
-  return /^[+-]?[$€£]?\s?[+-]?\d{1,3}(?:(?:[,.' _\u00a0\u202f]\d{3})+(?:[.,]\d*)?|,\d+)\s?[%€]?$/.test(text) ||
-    /^[+-]?(?:[$€£]\s?\d*[.,]?\d+|\d*[.,]?\d+\s?[%€]|\d+,\d+)$/.test(text); // prettier-ignore
+  return (
+    /^[+-]?[$€£]?\s?[+-]?\d{1,3}(?:(?:[,.' _\u00a0\u202f]\d{3})+(?:[.,]\d*)?|,\d+)\s?[%€]?$/.test(
+      text,
+    ) || /^[+-]?(?:[$€£]\s?\d*[.,]?\d+|\d*[.,]?\d+\s?[%€]|\d+,\d+)$/.test(text)
+  );
 }
 
 /** Whether a whole number has digits that no double holds, such as long identifiers. */

@@ -76,7 +76,8 @@ export function tableFromRows(
   const { missing = [], columns = {}, names: wanted } = checkOptions(fn, options, ROWS);
   const names = new Set<string>();
   for (const [r, row] of rows.entries()) {
-    if (!isRecord(row)) throw new DomainError(`${fn}: rows[${r}] must be an object, got ${show(row)}`); // prettier-ignore
+    if (!isRecord(row))
+      throw new DomainError(`${fn}: rows[${r}] must be an object, got ${show(row)}`);
     for (const name of Object.keys(row)) names.add(name);
   }
   const known = [...names].map((name) => ({ name }));
@@ -102,6 +103,9 @@ export function tableFromRows(
     const cells = { name, numRows: rows.length, at, fail, textMayBeNumbers: false, read };
     return recogniseColumn(cells, Object.hasOwn(columns, name) ? columns[name] : undefined);
   });
-  const table = makeTable(rows.length, found.map(({ column }) => column)); // prettier-ignore
+  const table = makeTable(
+    rows.length,
+    found.map(({ column }) => column),
+  );
   return Object.freeze({ ...table, recognised: Object.freeze(found.map(({ note }) => note)) });
 }

@@ -87,7 +87,9 @@ export function standardize(
       : findColumns(fn, table, names));
   const scales = chosen.map((column, i) => {
     if (column.kind !== "number")
-      throw new DomainError(`${fn}: column ${show(column.name)} must hold numbers, it holds categories`); // prettier-ignore
+      throw new DomainError(
+        `${fn}: column ${show(column.name)} must hold numbers, it holds categories`,
+      );
     return given?.[i] ?? scaleOf(column);
   });
   const byName = new Map(scales.map((entry) => [entry.name, entry]));

@@ -181,7 +181,8 @@ export function splitTable(
   const { numRows } = checkTable("splitTable", table);
   check("splitTable", "key", key, rngKey);
   const { testShare = 0.25, stratify } = checkOptions("splitTable", options, SPLIT);
-  if (numRows < 2) throw new DomainError(`splitTable: table must have at least two rows, got ${numRows}`); // prettier-ignore
+  if (numRows < 2)
+    throw new DomainError(`splitTable: table must have at least two rows, got ${numRows}`);
   const numTest = Math.min(numRows - 1, Math.max(1, Math.round(testShare * numRows)));
   const groups =
     stratify === undefined
@@ -223,7 +224,9 @@ function rowsByLabel({ codes, labels }: CategoryColumn): number[][] {
 /** Whole numbers next to real ones with the given sum: the largest fractions are rounded up. */
 function sharedOut(shares: readonly number[], total: number): number[] {
   const whole = shares.map(Math.floor);
-  const order = shares.map((_, g) => g).sort((a, b) => shares[b]! - whole[b]! - (shares[a]! - whole[a]!) || a - b); // prettier-ignore
+  const order = shares
+    .map((_, g) => g)
+    .sort((a, b) => shares[b]! - whole[b]! - (shares[a]! - whole[a]!) || a - b);
   const left = total - whole.reduce((sum, n) => sum + n, 0);
   for (const g of order.slice(0, Math.max(0, left))) whole[g]! += 1;
   return whole;

@@ -51,7 +51,13 @@ export function bcoLoss(
   options: BetaOptions & { readonly shift?: BcoShift; readonly delta?: number } = {},
 ): LossResult & { readonly delta: number; readonly shift: BcoShift } {
   const fn = "bcoLoss";
-  const { beta = 0.1, shift, delta: fixed, withGradients = true, allowPositive = false } = checkOptions(fn, options, { ...BETA, shift: SHIFT, delta: finiteNumber }); // prettier-ignore
+  const {
+    beta = 0.1,
+    shift,
+    delta: fixed,
+    withGradients = true,
+    allowPositive = false,
+  } = checkOptions(fn, options, { ...BETA, shift: SHIFT, delta: finiteNumber });
   if (shift !== undefined && fixed !== undefined)
     throw new DomainError(`${fn}: give shift or delta, not both`);
   check(fn, "batch", batch, recordOf(UNPAIRED));
@@ -84,7 +90,10 @@ export function bcoLoss(
     gradient: withGradients
       ? { policy: array<"float64">(slope), reference: array<"float64">(slope.map((g) => -g)) }
       : {},
-    warnings: at < 0 ? [] : [`policy[${at}] is ${policy[at]}, and log-probabilities of sequences are at most 0`], // prettier-ignore
+    warnings:
+      at < 0
+        ? []
+        : [`policy[${at}] is ${policy[at]}, and log-probabilities of sequences are at most 0`],
     delta,
     shift: { mean: total / count, count },
   };

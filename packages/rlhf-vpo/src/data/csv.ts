@@ -10,13 +10,73 @@ export interface CsvDialect {
 }
 
 /** Columns whose cells are text, an empty one included, or messages in JSON. */
-const TEXTS = ["prompt", "chosen", "rejected", "completion", "response", "instruction", "chosen_response", "rejected_response", "history", "human_ref_A", "human_ref_B", "response_a", "response_b", "response1", "response2", "response_1", "response_2", "response_0", "completion_a", "completion_b", "context", "input", "preferred_output", "non_preferred_output"]; // prettier-ignore
+const TEXTS = [
+  "prompt",
+  "chosen",
+  "rejected",
+  "completion",
+  "response",
+  "instruction",
+  "chosen_response",
+  "rejected_response",
+  "history",
+  "human_ref_A",
+  "human_ref_B",
+  "response_a",
+  "response_b",
+  "response1",
+  "response2",
+  "response_1",
+  "response_2",
+  "response_0",
+  "completion_a",
+  "completion_b",
+  "context",
+  "input",
+  "preferred_output",
+  "non_preferred_output",
+];
 /** Columns whose cells are lists in JSON. */
-const LISTS = ["responses", "completions", "answers", "scores", "ranks", "rank", "conversations", "conversation_a", "conversation_b"]; // prettier-ignore
+const LISTS = [
+  "responses",
+  "completions",
+  "answers",
+  "scores",
+  "ranks",
+  "rank",
+  "conversations",
+  "conversation_a",
+  "conversation_b",
+];
 /** Columns whose cells are true or false, or 1 or 0. */
 const FLAGS = ["label", "labels", "winner_model_a", "winner_model_b", "winner_tie"];
 /** Columns whose cells are numbers. */
-const NUMBERS = ["weight", "margin", "refChosen", "refRejected", "ref_chosen_logps", "ref_rejected_logps", "reference_chosen_logps", "reference_rejected_logps", "score_chosen", "score_rejected", "chosen_score", "rejected_score", "chosen_rating", "rejected_rating", "helpfulness", "overall_score", "score", "rating", "reward", "overall_preference", "preference_strength", "score_A", "score_B", "score_ratio"]; // prettier-ignore
+const NUMBERS = [
+  "weight",
+  "margin",
+  "refChosen",
+  "refRejected",
+  "ref_chosen_logps",
+  "ref_rejected_logps",
+  "reference_chosen_logps",
+  "reference_rejected_logps",
+  "score_chosen",
+  "score_rejected",
+  "chosen_score",
+  "rejected_score",
+  "chosen_rating",
+  "rejected_rating",
+  "helpfulness",
+  "overall_score",
+  "score",
+  "rating",
+  "reward",
+  "overall_preference",
+  "preference_strength",
+  "score_A",
+  "score_B",
+  "score_ratio",
+];
 const KNOWN = [...TEXTS, ...LISTS, ...FLAGS, ...NUMBERS, "winner", "preference"];
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
@@ -45,9 +105,17 @@ function sound(dialect: CsvDialect, line: string): CsvDialect {
   const { columns } = dialect;
   const again = columns.findIndex((name, i) => columns.indexOf(name) < i);
   if (again >= 0)
-    throw new PreferenceFormatError("INVALID_CSV", 0, `the header names "${columns[again]!}" twice`); // prettier-ignore
+    throw new PreferenceFormatError(
+      "INVALID_CSV",
+      0,
+      `the header names "${columns[again]!}" twice`,
+    );
   if (line.includes("\r"))
-    throw new PreferenceFormatError("INVALID_CSV", 0, "lines end in CR alone; end them in LF or CRLF"); // prettier-ignore
+    throw new PreferenceFormatError(
+      "INVALID_CSV",
+      0,
+      "lines end in CR alone; end them in LF or CRLF",
+    );
   return dialect;
 }
 

@@ -87,8 +87,16 @@ const layouts: readonly Layout[] = [
       if (turns && row.has("prompt"))
         return row.fail("INVALID_TYPE", 'fields "prompt" and "conversations" say the same twice');
       const record = pair(row, partsOf(row, given, chosen, rejected));
-      const reference = both(row, [["refChosen", "refRejected"], ["ref_chosen_logps", "ref_rejected_logps"], ["reference_chosen_logps", "reference_rejected_logps"]]); // prettier-ignore
-      const scores = both(row, [["score_chosen", "score_rejected"], ["chosen_score", "rejected_score"], ["chosen_rating", "rejected_rating"]]); // prettier-ignore
+      const reference = both(row, [
+        ["refChosen", "refRejected"],
+        ["ref_chosen_logps", "ref_rejected_logps"],
+        ["reference_chosen_logps", "reference_rejected_logps"],
+      ]);
+      const scores = both(row, [
+        ["score_chosen", "score_rejected"],
+        ["chosen_score", "rejected_score"],
+        ["chosen_rating", "rejected_rating"],
+      ]);
       return [
         {
           ...record,

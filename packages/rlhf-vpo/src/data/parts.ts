@@ -137,7 +137,13 @@ export function both(
   return found;
 }
 
-const ROLES: Readonly<Record<string, string>> = { human: "user", user: "user", gpt: "assistant", assistant: "assistant", system: "system" }; // prettier-ignore
+const ROLES: Readonly<Record<string, string>> = {
+  human: "user",
+  user: "user",
+  gpt: "assistant",
+  assistant: "assistant",
+  system: "system",
+};
 
 /** Messages of { from, value }, or of { role, content }, one or a list. */
 export function spoken(row: Row, name: string): readonly Message[] {

@@ -212,7 +212,10 @@ async function* rowsOf(
       return undefined;
     }
     if (dialect && at === 0) return undefined;
-    return { line: at, value: () => (dialect ? csvRow(text, dialect, at) : jsonOf(text.trim(), at)) }; // prettier-ignore
+    return {
+      line: at,
+      value: () => (dialect ? csvRow(text, dialect, at) : jsonOf(text.trim(), at)),
+    };
   };
 
   let skip = array ? 1 : 0;

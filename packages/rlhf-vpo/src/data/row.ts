@@ -34,7 +34,26 @@ export interface Row {
 }
 
 /** Fields that would change what a row says. */
-const MEANT = ["prompt", "chosen", "rejected", "weight", "margin", "refChosen", "refRejected", "ref_chosen_logps", "ref_rejected_logps", "completion", "label", "labels", "winner", "preference", "tie", "scores", "ranks", "responses"]; // prettier-ignore
+const MEANT = [
+  "prompt",
+  "chosen",
+  "rejected",
+  "weight",
+  "margin",
+  "refChosen",
+  "refRejected",
+  "ref_chosen_logps",
+  "ref_rejected_logps",
+  "completion",
+  "label",
+  "labels",
+  "winner",
+  "preference",
+  "tie",
+  "scores",
+  "ranks",
+  "responses",
+];
 
 const letters = (name: string): string => name.toLowerCase().replaceAll(/[^a-z]/g, "");
 

@@ -86,7 +86,12 @@ function decide(head: Uint8Array, ended: boolean): Decision | undefined {
     if (head[from] === NEWLINE) blankLines++;
     from++;
   }
-  const is = (format: PreferenceFormat, dialect?: CsvDialect): Decision => ({ format, dialect, blankLines, from }); // prettier-ignore
+  const is = (format: PreferenceFormat, dialect?: CsvDialect): Decision => ({
+    format,
+    dialect,
+    blankLines,
+    from,
+  });
   const first = head[from];
   if (first === undefined) return ended ? is("empty") : undefined;
   if (first === OPEN) return is("JSON array");

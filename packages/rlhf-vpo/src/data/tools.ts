@@ -91,7 +91,12 @@ export function pairsFromScores(records: readonly ScoredRecord[]): readonly Pref
               `${fn}: records give the same response the scores ${better.score} and ${worse.score}`,
             );
           const scores = [better.score, worse.score] as const;
-          return { prompt: better.prompt, chosen: better.completion, rejected: worse.completion, scores }; // prettier-ignore
+          return {
+            prompt: better.prompt,
+            chosen: better.completion,
+            rejected: worse.completion,
+            scores,
+          };
         }),
     );
   });

@@ -148,7 +148,13 @@ export const votes: readonly Layout[] = [
         );
       const outcome = grade === 0 ? "tie" : grade < 0 ? "first" : "second";
       const margin = grade === 0 ? {} : { margin: Math.abs(grade) };
-      return [voted(row, prompt, [first, second], outcome, { ...margin, ...weightOf(row), ...row.rest() })]; // prettier-ignore
+      return [
+        voted(row, prompt, [first, second], outcome, {
+          ...margin,
+          ...weightOf(row),
+          ...row.rest(),
+        }),
+      ];
     },
   },
   {
@@ -166,7 +172,9 @@ export const votes: readonly Layout[] = [
         second: [other, "second", "model_b"],
         tie: TIES,
       };
-      const outcome = (["first", "second", "tie"] as const).find((key) => codes[key].includes(said)); // prettier-ignore
+      const outcome = (["first", "second", "tie"] as const).find((key) =>
+        codes[key].includes(said),
+      );
       if (outcome === undefined)
         return row.fail(
           "INVALID_TYPE",

@@ -73,7 +73,10 @@ function frequencies(
 export function coverageOf(problem: PreferenceProblem, logPolicy?: ArrayInput): Coverage {
   const fn = "coverageOf";
   const { prompts, responses, logReference, rho } = flattenProblem(fn, problem);
-  const policy = logPolicy === undefined ? logReference : logDistributions(fn, "logPolicy", logPolicy, [prompts, responses]); // prettier-ignore
+  const policy =
+    logPolicy === undefined
+      ? logReference
+      : logDistributions(fn, "logPolicy", logPolicy, [prompts, responses]);
   const rows = answersOf(fn, "data", problem.data, prompts, responses);
   const data = frequencies(rows, logReference, responses);
   const seen = new Set(rows.flatMap(([x, a, b]) => [x * responses + a, x * responses + b]));
@@ -171,7 +174,11 @@ export function chooseCalibration(
   options: CalibrationChoiceOptions,
 ): CalibrationChoice {
   const fn = "chooseCalibration";
-  const { alphaSum = 3, folds = 5, candidates = {} } = checkOptions<CalibrationChoiceOptions>(fn, options, CHOOSE); // prettier-ignore
+  const {
+    alphaSum = 3,
+    folds = 5,
+    candidates = {},
+  } = checkOptions<CalibrationChoiceOptions>(fn, options, CHOOSE);
   const beta = check(fn, "beta", options.beta, positiveNumber);
   check(fn, "key", key, rngKey);
   const { prompts, responses, logReference } = flattenProblem(fn, problem);

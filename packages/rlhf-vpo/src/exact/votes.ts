@@ -75,7 +75,8 @@ export interface VoteRanking {
   /** $\nu$ of Davidson's model: a tie of equals has probability $\nu / (2 + \nu)$. 0 without ties. */
   readonly tieRate: number;
   /** Which pair to ask about next: an answer is expected to tell most about who is best; undefined with fewer than two items. */
-  readonly next: { readonly first: string; readonly second: string; readonly information: number } | undefined; // prettier-ignore
+  readonly next:
+    { readonly first: string; readonly second: string; readonly information: number } | undefined;
   /** Expected gain in the score of the leader if all scores were known: what voting on can still be worth. */
   readonly valueOfInformation: number;
   /** The size of the gradient, from the votes as they were given. */
@@ -165,7 +166,11 @@ export function rankFromVotes(
   options: VoteOptions = {},
 ): VoteRanking {
   const fn = "rankFromVotes";
-  const { spread = 1.5, coverage = 0.95, caution = 1 } = checkOptions<VoteOptions>(fn, options, OPTIONS); // prettier-ignore
+  const {
+    spread = 1.5,
+    coverage = 0.95,
+    caution = 1,
+  } = checkOptions<VoteOptions>(fn, options, OPTIONS);
   check(fn, "key", key, rngKey);
   check(fn, "votes", votes, listOf(VOTE));
   const items = options.items ?? [
@@ -269,10 +274,21 @@ function curve(
 ): void {
   const mean = (first - second) / 2;
   const vz = ties ? (first + second) / 4 - mean * mean : first * second;
-  const entries: [number, number, number][] = [[a, a, vz], [b, b, vz], [a, b, -vz], [b, a, -vz]]; // prettier-ignore
+  const entries: [number, number, number][] = [
+    [a, a, vz],
+    [b, b, vz],
+    [a, b, -vz],
+    [b, a, -vz],
+  ];
   if (ties) {
     const cross = -mean * tie;
-    entries.push([a, nu, cross], [nu, a, cross], [b, nu, -cross], [nu, b, -cross], [nu, nu, tie * (1 - tie)]); // prettier-ignore
+    entries.push(
+      [a, nu, cross],
+      [nu, a, cross],
+      [b, nu, -cross],
+      [nu, b, -cross],
+      [nu, nu, tie * (1 - tie)],
+    );
   }
   for (const [i, j, v] of entries) hessian[i * d + j]! += weight * v;
 }
@@ -330,7 +346,8 @@ export function certifyRanking(
   }
   const value = Math.max(Math.abs(leftNu), ...[...left.values()].map(Math.abs), 0);
   // sums of many votes round on their own scale
-  const tolerance = 1e-7 * Math.max(1, votes.reduce((sum, { weight = 1 }) => sum + weight, 0) * 1e-6); // prettier-ignore
+  const tolerance =
+    1e-7 * Math.max(1, votes.reduce((sum, { weight = 1 }) => sum + weight, 0) * 1e-6);
   return certificate({
     claim: "largest difference between counted and expected wins, with the prior's pull",
     kind: "exact",

@@ -183,7 +183,9 @@ export function converse(
   open.forEach(({ id }, i) => {
     const due = history.length - given.length + i;
     if (id !== due)
-      throw new DomainError(`${fn}: state.open[${i}].id must be ${due}, got ${id}: queries are numbered from 0 on`); // prettier-ignore
+      throw new DomainError(
+        `${fn}: state.open[${i}].id must be ${due}, got ${id}: queries are numbered from 0 on`,
+      );
   });
   let loss: number | undefined;
   let moved = before?.logReference;
@@ -263,7 +265,8 @@ export function converse(
       const at = open.findIndex((query) => query.id === id);
       const known = open[at];
       if (known === undefined || known.answer !== null) {
-        const asked = known ?? (Number.isInteger(id) && id >= 0 && id < history.length - given.length); // prettier-ignore
+        const asked =
+          known ?? (Number.isInteger(id) && id >= 0 && id < history.length - given.length);
         throw new DomainError(
           asked
             ? `answer: query ${id} was answered before`
@@ -389,7 +392,7 @@ function stateOf(
       `${fn}: state.open must hold a query without an answer, or nothing: the last answer of a round ends it`,
     );
   if (state.logReference)
-    logDistributions(fn, "state.logReference", state.logReference, [prompts, responses]); // prettier-ignore
+    logDistributions(fn, "state.logReference", state.logReference, [prompts, responses]);
   const { open, rounds, logReference } = state;
   return { data, open, rounds, ...(logReference && { logReference }) };
 }

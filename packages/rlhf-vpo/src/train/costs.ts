@@ -80,7 +80,12 @@ export function onlineCosts(
     return (sum += suboptimality(reward, policy, reference, { beta, promptDistribution }));
   });
   const asked = flatNumbers(run.data).subarray(4 * flat.pairs.total);
-  const costs = { queries: asked.length / 4, selfComparisons: 0, firstResponse: 0, secondResponse: 0 }; // prettier-ignore
+  const costs = {
+    queries: asked.length / 4,
+    selfComparisons: 0,
+    firstResponse: 0,
+    secondResponse: 0,
+  };
   for (let at = 0; at < asked.length; at += 4) {
     const [x, y1, y2] = asked.subarray(at, at + 3) as unknown as [number, number, number];
     const row = r.subarray(x * responses, (x + 1) * responses);

@@ -189,7 +189,6 @@ async function askAll(
       query && !failure && !signal?.aborted;
       query = waiting.shift()
     )
-      // prettier-ignore
       await ask(query);
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, waiting.length) }, line));

@@ -105,7 +105,10 @@ export function readEfg(text: string): ExtensiveGame {
     const place = tokens.peek();
     const parent = nodes[path[path.length - 1] ?? -1];
     if (place.kind === "end" && parent)
-      throw tokens.error(place, `the node for action ${JSON.stringify(parent.actions[parent.children.length])} is missing`); // prettier-ignore
+      throw tokens.error(
+        place,
+        `the node for action ${JSON.stringify(parent.actions[parent.children.length])} is missing`,
+      );
     if (nodes.length >= MOST_NODES) throw tokens.error(place, "more than 2²² nodes");
     const node = readNode(tokens, players.length, sets, chances, outcomes);
     nodes.push(node);
@@ -195,12 +198,12 @@ function readMoves(
       (given.actions.join("\0") !== before.actions.join("\0") ||
         given.probabilities.join() !== before.probabilities.join())
     )
-      // prettier-ignore
       throw tokens.error(list, `information set ${number} was given with other actions before`);
     before.members++;
     return before;
   }
-  if (given === undefined) throw tokens.wrong(list, "the actions of an information set at its first mention"); // prettier-ignore
+  if (given === undefined)
+    throw tokens.wrong(list, "the actions of an information set at its first mention");
   if (given.actions.length === 0)
     throw tokens.error(list, "an information set must have an action");
   const total = given.probabilities.reduce((a, b) => a + b, 0);
@@ -234,11 +237,16 @@ function readOutcome(
   tokens.takeIf("text");
   const list = tokens.peek();
   if (tokens.takeIf("open")) {
-    const payoffs = Array.from({ length: numPlayers }, () => tokens.number(`a payoff for each of ${numPlayers} players`)); // prettier-ignore
+    const payoffs = Array.from({ length: numPlayers }, () =>
+      tokens.number(`a payoff for each of ${numPlayers} players`),
+    );
     tokens.expect("close", `the end of the payoffs of ${numPlayers} players`);
     const before = outcomes.get(number);
     if (number === 0 || (before && before.join() !== payoffs.join()))
-      throw tokens.error(list, `outcome ${number} ${number === 0 ? "has no payoffs" : "was given with other payoffs before"}`); // prettier-ignore
+      throw tokens.error(
+        list,
+        `outcome ${number} ${number === 0 ? "has no payoffs" : "was given with other payoffs before"}`,
+      );
     outcomes.set(number, payoffs);
   } else if (number !== 0 && !outcomes.has(number))
     throw tokens.error(place, `outcome ${number} has no payoffs yet`);

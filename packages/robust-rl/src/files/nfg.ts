@@ -91,7 +91,9 @@ function oneByOne(tokens: Tokens, numPlayers: number, joint: number): number[][]
   for (let cell = 0; cell < joint; cell++) {
     const payoffs: number[] = [];
     for (let i = 0; i < numPlayers; i++)
-      payoffs.push(tokens.number(`a payoff (${joint * numPlayers} in all, ${cell * numPlayers + i} so far)`)); // prettier-ignore
+      payoffs.push(
+        tokens.number(`a payoff (${joint * numPlayers} in all, ${cell * numPlayers + i} so far)`),
+      );
     cells.push(payoffs);
   }
   return cells;
@@ -103,12 +105,24 @@ function byOutcomes(tokens: Tokens, numPlayers: number, joint: number): number[]
   while (!tokens.takeIf("close")) {
     tokens.expect("open", "an outcome in braces");
     tokens.takeIf("text");
-    outcomes.push(Array.from({ length: numPlayers }, () => tokens.number(`a payoff for each of ${numPlayers} players`))); // prettier-ignore
+    outcomes.push(
+      Array.from({ length: numPlayers }, () =>
+        tokens.number(`a payoff for each of ${numPlayers} players`),
+      ),
+    );
     tokens.expect("close", "the end of the outcome");
   }
   const cells: number[][] = [];
   for (let cell = 0; cell < joint; cell++)
-    cells.push(outcomes[tokens.whole(`the number of an outcome, 0 to ${outcomes.length - 1}`, 0, outcomes.length - 1)]!); // prettier-ignore
+    cells.push(
+      outcomes[
+        tokens.whole(
+          `the number of an outcome, 0 to ${outcomes.length - 1}`,
+          0,
+          outcomes.length - 1,
+        )
+      ]!,
+    );
   return cells;
 }
 

@@ -153,7 +153,9 @@ export function behaviourStrategy(
   check(fn, "player", player, wholeNumber(0, informationSets.length));
   const own = strategies[player];
   const counts = informationSets[player]!.map(({ actions }) => actions.length);
-  const fits = own?.every((choice) => choice.length === counts.length && choice.every((a, set) => a <= counts[set]!)); // prettier-ignore
+  const fits = own?.every(
+    (choice) => choice.length === counts.length && choice.every((a, set) => a <= counts[set]!),
+  );
   if (own === undefined || strategies.length !== informationSets.length || !fits)
     throw new DomainError(`${fn}: form must be the reduced normal form of this game`);
   const weights = shaped(fn, "mixture", mixture, [own.length]);

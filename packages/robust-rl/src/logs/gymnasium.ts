@@ -64,7 +64,9 @@ export function mdpFromGymnasium(table: object): Mdp {
   const [columns, probabilities, entries]: number[][] = [[], [], []];
   const allowed: number[][] = [];
   for (let s = 0; s < numStates; s++) {
-    allowed.push(Array.from({ length: numActions }, (_, a) => (terminal(s) || a < rows[s]!.length ? 1 : 0))); // prettier-ignore
+    allowed.push(
+      Array.from({ length: numActions }, (_, a) => (terminal(s) || a < rows[s]!.length ? 1 : 0)),
+    );
     for (let a = 0; a < numActions; a++) {
       const merged = new Map<number, [number, number]>();
       if (terminal(s)) merged.set(s, [1, 0]);
@@ -85,7 +87,12 @@ export function mdpFromGymnasium(table: object): Mdp {
   }
   try {
     return mdp({
-      transitions: { shape: [numStates, numActions, numStates], rowPointers, columns: columns!, probabilities: probabilities! }, // prettier-ignore
+      transitions: {
+        shape: [numStates, numActions, numStates],
+        rowPointers,
+        columns: columns!,
+        probabilities: probabilities!,
+      },
       rewards: { entries: entries! },
       ...(allowed.some((own) => own.includes(0)) && { allowed }),
     });
@@ -112,16 +119,22 @@ function numbered(fn: string, x: unknown, place: string): unknown[] {
 
 function entriesOf(fn: string, x: unknown, place: string, numStates: number): Entry[] {
   if (!Array.isArray(x) || x.length === 0)
-    throw new FormatError(`${fn}: ${place} must be a list of [probability, next state, reward, done], got ${show(x)}`); // prettier-ignore
+    throw new FormatError(
+      `${fn}: ${place} must be a list of [probability, next state, reward, done], got ${show(x)}`,
+    );
   return x.map((entry: unknown, k) => {
     const [p, to, r, done] = Array.isArray(entry) ? (entry as unknown[]) : [];
     const sound =
       Array.isArray(entry) &&
       entry.length === 4 &&
-      typeof p === "number" && p >= 0 && p <= 1 + 1e-8 &&
-      Number.isInteger(to) && (to as number) >= 0 && (to as number) < numStates &&
+      typeof p === "number" &&
+      p >= 0 &&
+      p <= 1 + 1e-8 &&
+      Number.isInteger(to) &&
+      (to as number) >= 0 &&
+      (to as number) < numStates &&
       Number.isFinite(r) &&
-      (typeof done === "boolean" || done === 0 || done === 1); // prettier-ignore
+      (typeof done === "boolean" || done === 0 || done === 1);
     if (!sound)
       throw new FormatError(
         `${fn}: ${place}[${k}] must be [probability, next state below ${numStates}, reward, done], got ${show(entry)}`,

@@ -57,7 +57,12 @@ const FLAT = recordOf<FlatLog>({
 export function logFromArrays(arrays: FlatLog, options: LogOptions = {}): TransitionLog {
   const fn = "logFromArrays";
   const given = checkOptions<LogOptions>(fn, options, LOG);
-  const { observations, actions, rewards, nextObservations, ...marks } = check(fn, "arrays", arrays, FLAT); // prettier-ignore
+  const { observations, actions, rewards, nextObservations, ...marks } = check(
+    fn,
+    "arrays",
+    arrays,
+    FLAT,
+  );
   if (nextObservations === undefined && given.endState === "recorded")
     throw new DomainError(
       `${fn}: endState "recorded" needs nextObservations: without them nothing says which state a terminal row leads to`,

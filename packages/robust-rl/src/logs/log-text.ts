@@ -87,7 +87,9 @@ export function logFromCsv(text: string, options: LogTextOptions = {}): Transiti
       const missing = found.missing[row] === 1;
       const word = found.kind === "category" ? label![found.codes[row]!] : found.values[row]!;
       const value = missing ? undefined : flags ? flagOf(word) : Number(word);
-      const number = typeof word === "number" || (word !== undefined && word.trim() !== "" && !Number.isNaN(value)); // prettier-ignore
+      const number =
+        typeof word === "number" ||
+        (word !== undefined && word.trim() !== "" && !Number.isNaN(value));
       if (value === undefined || !number)
         throw new FormatError(
           `${fn}: line ${line(row)}, column ${show(name)}: expected ${flags ? "0, 1, true or false" : "a number"}, got ${missing ? "nothing" : show(word)}`,
@@ -160,7 +162,9 @@ export function logFromJsonl(text: string, options: LogTextOptions = {}): Transi
     .forEach((source, k) => {
       if (source.trim() === "") return;
       const fail = (field: string | undefined, says: string): FormatError =>
-        new FormatError(`${fn}: line ${k + 1}${field === undefined ? "" : `, field ${show(field)}`}: ${says}`); // prettier-ignore
+        new FormatError(
+          `${fn}: line ${k + 1}${field === undefined ? "" : `, field ${show(field)}`}: ${says}`,
+        );
       let row: unknown;
       try {
         row = JSON.parse(source);
@@ -172,7 +176,8 @@ export function logFromJsonl(text: string, options: LogTextOptions = {}): Transi
       const record = row;
       const number = (field: string): number => {
         const x = Object.hasOwn(record, field) ? record[field] : undefined;
-        if (typeof x !== "number") throw fail(field, `expected a number, got ${x === undefined ? "nothing" : show(x)}`); // prettier-ignore
+        if (typeof x !== "number")
+          throw fail(field, `expected a number, got ${x === undefined ? "nothing" : show(x)}`);
         return x;
       };
       states!.push(number(names.state));
@@ -181,7 +186,8 @@ export function logFromJsonl(text: string, options: LogTextOptions = {}): Transi
       nextStates!.push(number(names.nextState));
       if (names.done !== null) {
         const flag = Object.hasOwn(record, names.done) ? flagOf(record[names.done]) : undefined;
-        if (flag === undefined) throw fail(names.done, `expected true, false, 0 or 1, got ${show(record[names.done])}`); // prettier-ignore
+        if (flag === undefined)
+          throw fail(names.done, `expected true, false, 0 or 1, got ${show(record[names.done])}`);
         done!.push(flag);
       }
       places!.push(k + 1);

@@ -100,7 +100,13 @@ const COLUMNS = recordOf<LogColumns>({
 export function transitionLog(columns: LogColumns, options: LogOptions = {}): TransitionLog {
   const fn = "transitionLog";
   const given = checkOptions<LogOptions>(fn, options, LOG);
-  return logOf(fn, check(fn, "columns", columns, COLUMNS), given, (name, k) => `columns.${name}[${k}]`, 0); // prettier-ignore
+  return logOf(
+    fn,
+    check(fn, "columns", columns, COLUMNS),
+    given,
+    (name, k) => `columns.${name}[${k}]`,
+    0,
+  );
 }
 
 type Place = (name: keyof LogColumns, row: number) => string;

@@ -125,7 +125,12 @@ export function planFromLog(log: TransitionLog, options: PlanFromLogOptions): Lo
   const set =
     kind === "l1"
       ? l1Ball(array(radii, { shape }))
-      : totalVariation(array(radii.map((r) => r / 2), { shape })); // prettier-ignore
+      : totalVariation(
+          array(
+            radii.map((r) => r / 2),
+            { shape },
+          ),
+        );
   const span =
     horizon === undefined
       ? { discount: discount!, ...(tolerance !== undefined && { tolerance }) }
@@ -210,7 +215,12 @@ function estimate(log: TransitionLog, fn: string) {
     return n > 0 ? sums[row]! / n : least;
   });
   const model = mdp({
-    transitions: { shape: [numStates, numActions, numStates], rowPointers: pointers, columns: columns!, probabilities: probabilities! }, // prettier-ignore
+    transitions: {
+      shape: [numStates, numActions, numStates],
+      rowPointers: pointers,
+      columns: columns!,
+      probabilities: probabilities!,
+    },
     rewards: array(means, { shape: [numStates, numActions] }),
     rewardAxes: "SA",
   });

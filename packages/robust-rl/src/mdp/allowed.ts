@@ -103,7 +103,10 @@ export function fillRows(
   const data = Float64Array.from(flatNumbers(transitions));
   for (let row = 0; row < data.length / numStates; row++) {
     // where only the mask depends on the step, a row may be needed at another one
-    const missing = shape.length === 4 || steps === undefined ? mask[row % mask.length] === 0 : !allowedEver(mask, row, rows); // prettier-ignore
+    const missing =
+      shape.length === 4 || steps === undefined
+        ? mask[row % mask.length] === 0
+        : !allowedEver(mask, row, rows);
     if (!missing) continue;
     data.fill(0, row * numStates, (row + 1) * numStates);
     data[row * numStates + (Math.floor(row / numActions) % numStates)] = 1;
@@ -139,7 +142,15 @@ export function fillSparse(
     }
     pointers.push(columns!.length);
   }
-  return { lists: { shape: given.shape, rowPointers: pointers, columns: columns!, probabilities: probabilities! }, from: Int32Array.from(from!) }; // prettier-ignore
+  return {
+    lists: {
+      shape: given.shape,
+      rowPointers: pointers,
+      columns: columns!,
+      probabilities: probabilities!,
+    },
+    from: Int32Array.from(from!),
+  };
 }
 
 /** Rewards with 0 for missing actions. */
@@ -154,7 +165,10 @@ export function fillRewards(
   const timed = axes.startsWith("H");
   const rows = mask.length;
   for (let cell = 0; cell < data.length / block; cell++) {
-    const missing = timed || data.length / block >= rows ? mask[cell % rows] === 0 : !allowedEver(mask, cell, data.length / block); // prettier-ignore
+    const missing =
+      timed || data.length / block >= rows
+        ? mask[cell % rows] === 0
+        : !allowedEver(mask, cell, data.length / block);
     if (missing) data.fill(0, cell * block, (cell + 1) * block);
   }
   return array<"float64">(data, { shape: rewards.shape });

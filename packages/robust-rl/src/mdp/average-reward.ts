@@ -262,7 +262,11 @@ export function robustAverageReward(
   const { numStates: n, numActions } = whole;
   let bias = new Float64Array(n);
   const next = new Float64Array(n);
-  const [q, policy, greedy] = [0, 1, 2].map(() => new Float64Array(n * numActions)) as [Float64Array, Float64Array, Float64Array]; // prettier-ignore
+  const [q, policy, greedy] = [0, 1, 2].map(() => new Float64Array(n * numActions)) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
   optimalStep(problem, bias, 0, next, q, policy);
   let [iterations, converged, gain] = [0, false, 0];
   while (iterations < maxIterations && !converged) {
@@ -277,7 +281,8 @@ export function robustAverageReward(
     if (!converged)
       rises.forEach((rise, s) => {
         // an action that is as good as the best is kept
-        if (rise > scale) policy.set(greedy.subarray(s * numActions, (s + 1) * numActions), s * numActions); // prettier-ignore
+        if (rise > scale)
+          policy.set(greedy.subarray(s * numActions, (s + 1) * numActions), s * numActions);
       });
   }
   const bounds = stepBounds(problem, bias, 0);

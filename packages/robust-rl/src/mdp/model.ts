@@ -128,7 +128,9 @@ function readMdp(fn: string, given: MdpParts): Mdp {
     forbiddenByReward(fn, rewards, rewardAxes, sizes),
   );
   const timed = rewardAxes === "HSA" || rewardAxes === "HSAS";
-  const known = [steps, timed ? rewards.shape[0] : undefined, allowed?.steps].filter((h) => h !== undefined); // prettier-ignore
+  const known = [steps, timed ? rewards.shape[0] : undefined, allowed?.steps].filter(
+    (h) => h !== undefined,
+  );
   if (known.some((h) => h !== known[0]))
     throw new ShapeError(
       `${fn}: transitions, rewards and allowed disagree about the number of steps: ${known.join(", ")}`,
@@ -138,9 +140,11 @@ function readMdp(fn: string, given: MdpParts): Mdp {
     numActions,
     steps: known[0],
     rewardAxes,
-    ...(lists ? filledSparse(fn, lists, rewards, rewardAxes, allowed) : filledDense(fn, table!, rewards, rewardAxes, allowed)),
+    ...(lists
+      ? filledSparse(fn, lists, rewards, rewardAxes, allowed)
+      : filledDense(fn, table!, rewards, rewardAxes, allowed)),
     allowed: allowed && maskArray(allowed, numStates, numActions),
-  }); // prettier-ignore
+  });
 }
 
 function remembered(model: Mdp): Mdp {
@@ -164,7 +168,13 @@ function filledDense(
   allowed: Allowed | undefined,
 ): Filled {
   const transitions = allowed ? fillRows(table, allowed) : table;
-  checkRows(fn, "transitions", flatNumbers(transitions), table.shape.at(-1)!, table.shape.slice(0, -1)); // prettier-ignore
+  checkRows(
+    fn,
+    "transitions",
+    flatNumbers(transitions),
+    table.shape.at(-1)!,
+    table.shape.slice(0, -1),
+  );
   return { transitions, rewards: allowed ? fillRewards(rewards, axes, allowed) : rewards };
 }
 

@@ -22,7 +22,9 @@ function loopsOf({ values, q, kernel, ends }: EndingValues): Uint8Array {
   const n = values.length;
   const numActions = q.length / n;
   const inside = ends.map((end) => (end ? 0 : 1));
-  const kept = Uint8Array.from(q, (x, row) => Number(attains(x, values[Math.floor(row / numActions)]!))); // prettier-ignore
+  const kept = Uint8Array.from(q, (x, row) =>
+    Number(attains(x, values[Math.floor(row / numActions)]!)),
+  );
   for (let left = true; left;) {
     left = false;
     for (let s = 0; s < n; s++) {
@@ -46,7 +48,9 @@ export function betterWithoutEnd(given: EndingValues): number {
   const n = given.values.length;
   const numActions = given.q.length / n;
   const kept = loopsOf(given);
-  const states = [...given.values.keys()].filter((s) => kept.subarray(s * numActions, (s + 1) * numActions).includes(1)); // prettier-ignore
+  const states = [...given.values.keys()].filter((s) =>
+    kept.subarray(s * numActions, (s + 1) * numActions).includes(1),
+  );
   const size = states.length;
   if (!states.some((s) => given.values[s]! < 0)) return -1;
   const transitions = new Float64Array(size * numActions * size);

@@ -469,7 +469,10 @@ export function robustPlan(
   options: DiscountedOptions | FiniteHorizonOptions,
 ): RobustPlan {
   const fn = "robustPlan";
-  checkOptions<Partial<DiscountedOptions & FiniteHorizonOptions>>(fn, options, { ...DISCOUNTED, ...FINITE }); // prettier-ignore
+  checkOptions<Partial<DiscountedOptions & FiniteHorizonOptions>>(fn, options, {
+    ...DISCOUNTED,
+    ...FINITE,
+  });
   if ("horizon" in options && options.horizon !== undefined)
     return backward(fn, model, set, options);
   const given = options as DiscountedOptions;

@@ -137,7 +137,14 @@ function planToTheEnd(
   }
   if (converged && !isShared(set)) {
     const kernel = new Float64Array(n * numActions * n);
-    policyStep(problem, values, 0, q.map((x) => (x > -Infinity ? 1 : 0)), next, kernel); // prettier-ignore
+    policyStep(
+      problem,
+      values,
+      0,
+      q.map((x) => (x > -Infinity ? 1 : 0)),
+      next,
+      kernel,
+    );
     const lost = betterWithoutEnd({ values, q, kernel, ends });
     if (lost >= 0)
       throw new DomainError(
@@ -276,7 +283,11 @@ function untilTheEnd(fn: string, problem: Problem, policy: Float64Array, ends: U
   for (let i = 0; i < 1000; i++) {
     policyStep(problem, values, 0, policy, next, kernel);
     const before = values;
-    if (i > 0 && next.every((x, s) => ends[s] || x >= before[s]! - 1e-13 * (1 + Math.abs(before[s]!)))) break; // prettier-ignore
+    if (
+      i > 0 &&
+      next.every((x, s) => ends[s] || x >= before[s]! - 1e-13 * (1 + Math.abs(before[s]!)))
+    )
+      break;
     const system = new Float64Array(n * n);
     const right = new Float64Array(n * 2);
     for (let s = 0; s < n; s++) {

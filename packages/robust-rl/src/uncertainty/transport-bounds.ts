@@ -20,7 +20,10 @@ export function wassersteinBounds(prices: Float64Array, order: number): RowBound
       if (p[s]! > 0) sum += p[s]! * destinations[s]!.total;
     }
     const low = radius === 0 ? sum : sum - dual * budget;
-    return { low: low > least ? low : least, high: transported({ p, z }, prices, budget, destinations) }; // prettier-ignore
+    return {
+      low: low > least ? low : least,
+      high: transported({ p, z }, prices, budget, destinations),
+    };
   };
 }
 

@@ -142,7 +142,15 @@ function batch(fn: string, p: NdArray, v: ArrayInput, set: UncertaintySet, sign:
     nature.at = row * n;
     values[row] = sign * worst(nominal, row * n, radius(row), nature, row) + 0;
     duals[row] = nature.dual;
-    if (!set.bounds) checkOwn(fn, set, nominal.subarray(row * n, (row + 1) * n), nature, flatNumbers(target), values[row]!); // prettier-ignore
+    if (!set.bounds)
+      checkOwn(
+        fn,
+        set,
+        nominal.subarray(row * n, (row + 1) * n),
+        nature,
+        flatNumbers(target),
+        values[row]!,
+      );
   }
   return { values, kernels: nature.kernel, duals };
 }

@@ -62,7 +62,11 @@ export function factorStates(
     (_, d) => points.reduce((s, x) => s + x[d]!, 0) / count,
   );
   const scatter = points.reduce((s, x) => s + distance(x, mean), 0);
-  const { codes, residual } = split(points, points.map((_, i) => i), states); // prettier-ignore
+  const { codes, residual } = split(
+    points,
+    points.map((_, i) => i),
+    states,
+  );
   const relative = scatter > 0 ? residual / scatter : 0;
   if (!(relative <= tolerance))
     throw new NotFactorisableError(

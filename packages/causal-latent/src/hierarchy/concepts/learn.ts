@@ -142,7 +142,15 @@ export function learnConcepts(
     const blockKey = foldIn(foldIn(key, "states"), i);
     const counts = Array.from({ length: maxStates - 1 }, (_, k) => k + 2);
     const fit =
-      states !== undefined && merge === "none" ? fitMixture(own, states, blockKey, covariance, signal) : bestMixture(own, counts.filter((k) => k >= (states ?? 2)), blockKey, covariance, signal); // prettier-ignore
+      states !== undefined && merge === "none"
+        ? fitMixture(own, states, blockKey, covariance, signal)
+        : bestMixture(
+            own,
+            counts.filter((k) => k >= (states ?? 2)),
+            blockKey,
+            covariance,
+            signal,
+          );
     return { labels: fit.labels, states: fit.k, posteriors: fit.posteriors };
   });
   const merged =
@@ -249,10 +257,11 @@ function findBlocks(
   const history: { blocks: number[][]; height: number }[] = [];
   while (blocks.length > 1) {
     let best = { a: 0, b: 1, height: -Infinity };
-    for (let a = 0; a < blocks.length; a++) for (let b = a + 1; b < blocks.length; b++) {
-      const height = between(blocks[a]!, blocks[b]!);
-      if (height > best.height) best = { a, b, height };
-    } // prettier-ignore
+    for (let a = 0; a < blocks.length; a++)
+      for (let b = a + 1; b < blocks.length; b++) {
+        const height = between(blocks[a]!, blocks[b]!);
+        if (height > best.height) best = { a, b, height };
+      }
     history.push({ blocks, height: best.height });
     blocks = blocks
       .filter((_, i) => i !== best.b)

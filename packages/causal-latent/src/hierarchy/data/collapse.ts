@@ -221,7 +221,8 @@ function agglomerate(
       let best = { to: map[a]!, change: -1e-15 };
       alive.forEach((g, i) => {
         if (i === map[a]) return;
-        const change = ((sizes[g]! * w) / (sizes[g]! + w)) * distance(profiles[a]!, means[g]!) - gain; // prettier-ignore
+        const change =
+          ((sizes[g]! * w) / (sizes[g]! + w)) * distance(profiles[a]!, means[g]!) - gain;
         if (change < best.change) best = { to: i, change };
       });
       if (best.to === map[a]) continue;

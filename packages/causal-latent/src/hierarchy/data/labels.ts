@@ -202,7 +202,10 @@ export function rowsOfLabels(
           `${fn}: column ${name} has label ${used.at(-1)}, but only ${told} states; labels are 0 to ${told - 1}`,
         );
     }
-    const all = Array.from({ length: told ?? (used.at(-1)! < MOST_USED ? used.at(-1)! + 1 : 0) }, (_, x) => x); // prettier-ignore
+    const all = Array.from(
+      { length: told ?? (used.at(-1)! < MOST_USED ? used.at(-1)! + 1 : 0) },
+      (_, x) => x,
+    );
     if (told !== undefined || used.length === all.length) return { column, codes: all };
     if (options.keepCodes === true) {
       if (all.length > 0) return { column, codes: all };

@@ -69,7 +69,11 @@ export function checkIdentifiability(graph: ConceptGraph): readonly Violation[] 
       add("states", [name], `${name} has ${graph.states[name]} state; a variable needs at least 2`);
   for (const name of graph.observed)
     if (children[name]!.length > 0)
-      add("observedHasChildren", [name, ...children[name]!], observedParent(graph, name, children[name]!)); // prettier-ignore
+      add(
+        "observedHasChildren",
+        [name, ...children[name]!],
+        observedParent(graph, name, children[name]!),
+      );
 
   const covers = coversOf(graph);
   const coverOf = new Map(covers.flatMap((cover) => cover.map((name) => [name, cover] as const)));

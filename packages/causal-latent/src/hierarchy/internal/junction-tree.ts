@@ -41,7 +41,10 @@ export interface JunctionTree {
 export function junctionTree(graph: ConceptGraph): JunctionTree {
   const latent = new Set(graph.latents);
   const families = graph.order.map((name) => [...graph.parents[name]!, name]);
-  const order = eliminationOrder(graph.latents, families.map((f) => f.filter((name) => latent.has(name)))); // prettier-ignore
+  const order = eliminationOrder(
+    graph.latents,
+    families.map((f) => f.filter((name) => latent.has(name))),
+  );
   const scopes = order.cliques;
   const cellsOf = (names: readonly string[]): number =>
     product(names.map((name) => graph.states[name]!));
@@ -66,7 +69,12 @@ export function junctionTree(graph: ConceptGraph): JunctionTree {
       .filter(({ name }) => !latent.has(name));
     return {
       node: f,
-      latentOffset: projection(graph, scope, members.filter((name) => latent.has(name)), (name) => strides[members.indexOf(name)]!), // prettier-ignore
+      latentOffset: projection(
+        graph,
+        scope,
+        members.filter((name) => latent.has(name)),
+        (name) => strides[members.indexOf(name)]!,
+      ),
       columns: Int32Array.from(observed, ({ name }) => graph.observed.indexOf(name)),
       strides: Int32Array.from(observed, ({ axis }) => strides[axis]!),
     };

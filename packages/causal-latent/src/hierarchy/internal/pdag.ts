@@ -55,9 +55,21 @@ export function applyMeekRules(ends: Ends): void {
     // 2: i → k → j
     all.some((k) => directed(ends, i, k) && directed(ends, k, j)) ||
     // 3: i − k → j, i − l → j, k and l not adjacent
-    all.some((k) => undirected(ends, i, k) && directed(ends, k, j) && all.some((l) => l !== k && undirected(ends, i, l) && directed(ends, l, j) && !adjacent(ends, k, l))) || // prettier-ignore
+    all.some(
+      (k) =>
+        undirected(ends, i, k) &&
+        directed(ends, k, j) &&
+        all.some(
+          (l) => l !== k && undirected(ends, i, l) && directed(ends, l, j) && !adjacent(ends, k, l),
+        ),
+    ) ||
     // 4: i − k → l → j, with i adjacent to l, k and j not adjacent
-    all.some((k) => undirected(ends, i, k) && !adjacent(ends, k, j) && all.some((l) => directed(ends, k, l) && directed(ends, l, j) && adjacent(ends, i, l))); // prettier-ignore
+    all.some(
+      (k) =>
+        undirected(ends, i, k) &&
+        !adjacent(ends, k, j) &&
+        all.some((l) => directed(ends, k, l) && directed(ends, l, j) && adjacent(ends, i, l)),
+    );
   for (let changed = true; changed;) {
     changed = false;
     for (const i of all)
@@ -116,7 +128,11 @@ export function equivalenceEnds({
     );
   // an observed variable without children is a leaf of every member
   const leaf = (c: number): boolean => !nodes[c]!.latent && parents.every((p) => !p.includes(c));
-  parents.forEach((p, c) => p.forEach((x) => { if (nodes[x]!.latent && leaf(c)) orient(ends, x, c); })); // prettier-ignore
+  parents.forEach((p, c) =>
+    p.forEach((x) => {
+      if (nodes[x]!.latent && leaf(c)) orient(ends, x, c);
+    }),
+  );
   applyMeekRules(ends);
   return ends;
 }

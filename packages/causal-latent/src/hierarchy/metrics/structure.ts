@@ -105,7 +105,12 @@ export function matchLatents(
     place(0, new Set(), new Map());
   } else {
     const neighbours = (edges: readonly Edge[], name: string): Set<string> =>
-      new Set(edges.filter((e) => e.includes(name)).map(([a, b]) => (a === name ? b : a)).filter((x) => seen.has(x))); // prettier-ignore
+      new Set(
+        edges
+          .filter((e) => e.includes(name))
+          .map(([a, b]) => (a === name ? b : a))
+          .filter((x) => seen.has(x)),
+      );
     const gain = found.map((z) => {
       const near = neighbours(estimatedEdges, z);
       return own.map((l) => [...neighbours(trueEdges, l)].filter((x) => near.has(x)).length);

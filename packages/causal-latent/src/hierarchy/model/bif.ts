@@ -28,13 +28,18 @@ export function toBif(graph: ConceptGraph, cpts: Cpts): string {
   for (const name of order)
     if (!/^[A-Za-z_]\w*$/.test(name))
       throw new GraphError(`toBif: names must be letters, digits and underscores, got "${name}"`);
-  const stateNames = (name: string): string => Array.from({ length: states[name]! }, (_, s) => `s${s}`).join(", "); // prettier-ignore
-  const variables = order.map((name) => `variable ${name} {\n  type discrete [ ${states[name]!} ] { ${stateNames(name)} };\n}`); // prettier-ignore
+  const stateNames = (name: string): string =>
+    Array.from({ length: states[name]! }, (_, s) => `s${s}`).join(", ");
+  const variables = order.map(
+    (name) =>
+      `variable ${name} {\n  type discrete [ ${states[name]!} ] { ${stateNames(name)} };\n}`,
+  );
   const tables = order.map((name) => {
     const own = parents[name]!;
     const { data } = float64Of(cpts[name]!);
     const m = states[name]!;
-    const row = (r: number): string => Array.from(data.subarray(r * m, (r + 1) * m), String).join(", "); // prettier-ignore
+    const row = (r: number): string =>
+      Array.from(data.subarray(r * m, (r + 1) * m), String).join(", ");
     if (own.length === 0) return `probability ( ${name} ) {\n  table ${row(0)};\n}`;
     const extents = own.map((p) => states[p]!);
     const rows = Array.from({ length: product(extents) }, (_, r) => {

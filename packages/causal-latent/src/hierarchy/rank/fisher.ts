@@ -77,7 +77,10 @@ function sorted({ p, q, data }: Cells): {
   return {
     rows: i.map(rowSum),
     columns: j.map(columnSum),
-    data: Float64Array.from({ length: p * q }, (_, c) => data[i[Math.floor(c / q)]! * q + j[c % q]!]!), // prettier-ignore
+    data: Float64Array.from(
+      { length: p * q },
+      (_, c) => data[i[Math.floor(c / q)]! * q + j[c % q]!]!,
+    ),
   };
 }
 

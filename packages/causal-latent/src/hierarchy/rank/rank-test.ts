@@ -225,7 +225,8 @@ export function testCells(cells: Cells, options: TestSettings): RankTestResult {
     warnings: [...used.warnings, ...extra],
   });
   const auto = options.method === "auto";
-  if (k >= Math.min(p, q)) return settle(auto ? (k === 1 ? "fisher" : "kp") : options.method, 0, 1, 0); // prettier-ignore
+  if (k >= Math.min(p, q))
+    return settle(auto ? (k === 1 ? "fisher" : "kp") : options.method, 0, 1, 0);
   if (options.method === "exact") {
     const { s, m } = decompose(table);
     let rank = 0;
@@ -258,7 +259,14 @@ export function testCells(cells: Cells, options: TestSettings): RankTestResult {
       tolerance: 1e-8,
       maxIterations: 1000,
     });
-    const { pValue, logPValue } = bootstrapTail(used, fittedCells(fit, used), k, statistic, key, numReplicates); // prettier-ignore
+    const { pValue, logPValue } = bootstrapTail(
+      used,
+      fittedCells(fit, used),
+      k,
+      statistic,
+      key,
+      numReplicates,
+    );
     return settle("bootstrap", statistic, pValue, logPValue, [], used);
   }
   const method = auto ? (k > 1 && thick ? "kp" : "pearson") : options.method;

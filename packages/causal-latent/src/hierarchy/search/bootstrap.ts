@@ -77,7 +77,15 @@ export function bootstrapHierarchy(
   key: RngKey,
   options: BootstrapOptions = {},
 ): BootstrapResult {
-  const { numReplicates = 50, onProgress, ...search } = checkOptions<BootstrapOptions>("bootstrapHierarchy", options, { ...DISCOVER, numReplicates: wholeNumber(), onProgress: longWork.onProgress }); // prettier-ignore
+  const {
+    numReplicates = 50,
+    onProgress,
+    ...search
+  } = checkOptions<BootstrapOptions>("bootstrapHierarchy", options, {
+    ...DISCOVER,
+    numReplicates: wholeNumber(),
+    onProgress: longWork.onProgress,
+  });
   const rows = rowsOfLabels("bootstrapHierarchy", input);
   const result = discoverHierarchy(input, search);
   const settings = settingsOf(search, result.latents[0]?.states ?? 2, input);

@@ -92,7 +92,12 @@ export function certifyHierarchy(
   options: CertifyOptions = {},
 ): Readonly<Record<string, Certificate>> {
   const fn = "certifyHierarchy";
-  const { significance = 0.001, maxConditioning = 2, key = keyOf(0), signal } = checkOptions<CertifyOptions>(fn, options, OPTIONS); // prettier-ignore
+  const {
+    significance = 0.001,
+    maxConditioning = 2,
+    key = keyOf(0),
+    signal,
+  } = checkOptions<CertifyOptions>(fn, options, OPTIONS);
   checkGraph(fn, graph);
   const states = new Set(graph.latents.map((name) => graph.states[name]!));
   if (states.size > 1)
@@ -130,7 +135,10 @@ function fitAndRivals(
   // with the states of the observed variables as they are after merging
   const graph: ConceptGraph = {
     ...given,
-    states: { ...given.states, ...Object.fromEntries(rows.names.map((name, j) => [name, rows.states[j]!])) }, // prettier-ignore
+    states: {
+      ...given.states,
+      ...Object.fromEntries(rows.names.map((name, j) => [name, rows.states[j]!])),
+    },
   };
   const scorer = scorerOf(rows, key, signal);
   const own = scorer.fit(graph);
@@ -152,7 +160,14 @@ function fitAndRivals(
   const bare = scorer.fit(observedGraph(scorer.rows, scorer.size, signal));
   const rivals: (Rival & { readonly scored: Scored })[] = [];
   if (bare !== undefined && graph.latents.length > 0)
-    rivals.push({ kind: "noLatents", text: "observed variables alone, with edges between them", sameRanks: false, nodes: graph.latents, graph: bare.graph, scored: bare }); // prettier-ignore
+    rivals.push({
+      kind: "noLatents",
+      text: "observed variables alone, with edges between them",
+      sameRanks: false,
+      nodes: graph.latents,
+      graph: bare.graph,
+      scored: bare,
+    });
   for (const rival of rivalsOf(graph)) {
     const quick = scorer.fit(rival.graph, own.fit, QUICK);
     if (quick === undefined) continue;
@@ -161,7 +176,8 @@ function fitAndRivals(
   }
   const worst = rivals.reduce((x, { scored }) => Math.min(x, scored.cost - own.cost), Infinity);
   const fit = certificate({
-    claim: "the joint table of held-out rows agrees with tables fitted to the others, p-value of Pearson's chi-square", // prettier-ignore
+    claim:
+      "the joint table of held-out rows agrees with tables fitted to the others, p-value of Pearson's chi-square",
     kind: "statistical",
     value: held.pValue,
     expected: [significance, 1],
@@ -337,7 +353,9 @@ function rankStatements(
       ).values(),
     ];
     const groups = units.map((names) => groupOf(names)).filter((g) => g.measured.length >= g.size);
-    const sets = Array.from({ length: k }, (_, m) => combinations(groups, m + 2)).flat().filter((set) => set.reduce((s, g) => s + g.size, 0) === k + 1); // prettier-ignore
+    const sets = Array.from({ length: k }, (_, m) => combinations(groups, m + 2))
+      .flat()
+      .filter((set) => set.reduce((s, g) => s + g.size, 0) === k + 1);
     const pValues: number[] = [];
     for (const set of evenlySpaced(sets, 15)) {
       const below = new Set(
@@ -379,7 +397,11 @@ function rankStatements(
       const blocked = new Set([...x, ...y, ...given.flat()]);
       const [g, h] = [groupOf(x, blocked), groupOf(y, blocked)];
       if (g.measured.length < g.size || h.measured.length < h.size) return undefined;
-      return tester.independent(g, h, given.map((c) => conditionOn(c, blocked, g, h))); // prettier-ignore
+      return tester.independent(
+        g,
+        h,
+        given.map((c) => conditionOn(c, blocked, g, h)),
+      );
     };
     const [left, right] = [x.join(", "), y.join(", ")];
     if (isAdjacent) {

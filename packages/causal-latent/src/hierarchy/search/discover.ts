@@ -157,13 +157,22 @@ function discoverFrom(
   const best = refine && scored ? refined(tester, scored, settings) : undefined;
   if (refine && best === undefined) warnings.push("too densely connected to be refined");
   const found = best ?? searchOnce(tester, settings, significance);
-  if (tester.unasked > 0) warnings.push(`${tester.unasked} questions were left unasked after ${settings.maxTests} tests: what they concern was not merged or separated`); // prettier-ignore
-  if (original !== undefined && !original.exact && names.length > MOST_FOR_TABLES) warnings.push(`${names.length} variables are many for tables; for the answers of a survey there is discoverGroups`); // prettier-ignore
+  if (tester.unasked > 0)
+    warnings.push(
+      `${tester.unasked} questions were left unasked after ${settings.maxTests} tests: what they concern was not merged or separated`,
+    );
+  if (original !== undefined && !original.exact && names.length > MOST_FOR_TABLES)
+    warnings.push(
+      `${names.length} variables are many for tables; for the answers of a survey there is discoverGroups`,
+    );
   const wide = names.filter((_, j) => oracle.states[j]! > settings.maxTableSide);
   if (wide.length > 0)
-    warnings.push(`no table of ${wide.join(", ")} fits into maxTableSide, so that nothing was tested of them; pass collapse: true`); // prettier-ignore
+    warnings.push(
+      `no table of ${wide.join(", ")} fits into maxTableSide, so that nothing was tested of them; pass collapse: true`,
+    );
   const level = { ...about, tests: tester, significance: best?.significance ?? significance };
-  if (scored === undefined || !(refine || (scored.exact && settings.fits))) return ranksAlone(found, level, warnings); // prettier-ignore
+  if (scored === undefined || !(refine || (scored.exact && settings.fits)))
+    return ranksAlone(found, level, warnings);
 
   const start = expandTo(found.graph, latentStates, names, scored.states);
   const scorer = scorerOf(scored, foldIn(settings.key, "rivals"), signal);
@@ -178,7 +187,13 @@ function discoverFrom(
     graph: settled.steps.length === 0 ? found.graph : coverGraphFrom(settled.graph, found.graph),
     log: [
       ...found.log,
-      ...settled.steps.map(({ text, nodes }): Decision => ({ step: "score", nodes, latents: [], pValue: NaN, text })), // prettier-ignore
+      ...settled.steps.map(({ text, nodes }): Decision => ({
+        step: "score",
+        nodes,
+        latents: [],
+        pValue: NaN,
+        text,
+      })),
     ],
   };
   const restated = settled.alternatives.map((alternative) => ({
@@ -218,6 +233,9 @@ const withStates = (
 });
 
 function identical(rows: Rows): string[] {
-  const same = combinations(rows.names.map((_, j) => j), 2).filter(([i, j]) => rows.columns[i!]!.every((x, r) => x === rows.columns[j!]![r])); // prettier-ignore
+  const same = combinations(
+    rows.names.map((_, j) => j),
+    2,
+  ).filter(([i, j]) => rows.columns[i!]!.every((x, r) => x === rows.columns[j!]![r]));
   return same.map(([i, j]) => `columns ${rows.names[i!]!} and ${rows.names[j!]!} are identical`);
 }

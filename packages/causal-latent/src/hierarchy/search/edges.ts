@@ -47,10 +47,17 @@ export function findEdges(
       2,
     ) as [number, number][]) {
       if (!adjacent(ends, i, j)) continue;
-      const near = (x: number, y: number): number[] => active.map((_, z) => z).filter((z) => z !== x && z !== y && adjacent(before, x, z) && active[z]!.latent); // prettier-ignore
+      const near = (x: number, y: number): number[] =>
+        active
+          .map((_, z) => z)
+          .filter((z) => z !== x && z !== y && adjacent(before, x, z) && active[z]!.latent);
       const sets = [...combinations(near(i, j), size), ...combinations(near(j, i), size)];
       for (const set of sets) {
-        const p = tester.independent(active[i]!, active[j]!, set.map((z) => active[z]!)); // prettier-ignore
+        const p = tester.independent(
+          active[i]!,
+          active[j]!,
+          set.map((z) => active[z]!),
+        );
         if (p === undefined) continue;
         pValues[i]![j] = pValues[j]![i] = Math.max(pValues[i]![j]!, p);
         if (p <= significance) continue;

@@ -65,7 +65,11 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
   };
   const bound = (units: number): number => (oracle.linear === true ? units : latentStates ** units);
   const ask = (a: RankSide, b: RankSide, units: number): number => {
-    const text = (side: RankSide): string => side.map((part) => [...part].sort((x, y) => x - y).join(".")).sort().join("|"); // prettier-ignore
+    const text = (side: RankSide): string =>
+      side
+        .map((part) => [...part].sort((x, y) => x - y).join("."))
+        .sort()
+        .join("|");
     const mark = `${[text(a), text(b)].sort().join(" ")} ${units}`;
     const known = answers.get(mark);
     if (known !== undefined) {
@@ -112,7 +116,8 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
     );
     if (oracle.exact || spread.length <= maxTables) return spread;
     const strength = (set: readonly number[]): number =>
-      set.reduce((sum, j) => sum + Math.max(...rep.map((i) => oracle.association(i, j))), 0) + rep.reduce((sum, i) => sum + Math.max(...set.map((j) => oracle.association(i, j))), 0); // prettier-ignore
+      set.reduce((sum, j) => sum + Math.max(...rep.map((i) => oracle.association(i, j))), 0) +
+      rep.reduce((sum, i) => sum + Math.max(...set.map((j) => oracle.association(i, j))), 0);
     const sorted = spread
       .map((set) => ({ set, strength: strength(set) }))
       .sort((x, y) => y.strength - x.strength);

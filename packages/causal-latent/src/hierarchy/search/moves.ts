@@ -67,8 +67,16 @@ export function movesFrom(graph: CoverGraph): Move[] {
           ? p.filter((y) => y !== c)
           : p,
     );
-    consider(bare.map((p, i) => (i === c ? [...p, ...near] : p)), `${name(c)} below all of its neighbours`, [c, ...near]); // prettier-ignore
-    consider(bare.map((p, i) => (near.includes(i) ? [...p, c] : p)), `${name(c)} above all of its neighbours`, [c, ...near]); // prettier-ignore
+    consider(
+      bare.map((p, i) => (i === c ? [...p, ...near] : p)),
+      `${name(c)} below all of its neighbours`,
+      [c, ...near],
+    );
+    consider(
+      bare.map((p, i) => (near.includes(i) ? [...p, c] : p)),
+      `${name(c)} above all of its neighbours`,
+      [c, ...near],
+    );
   }
   // a cover without observed children, bridged: its neighbours hang on one of them
   for (const c of covers) {
@@ -82,7 +90,12 @@ export function movesFrom(graph: CoverGraph): Move[] {
           ? [...rest, centre]
           : rest;
       });
-      if (isAcyclic(next) && !hasTriangle({ ...graph, parents: next })) found.push({ graph: prune({ ...graph, parents: next }), text: `${name(centre)} in place of ${name(c)}`, nodes: [...nodes[centre]!.names, ...nodes[c]!.names] }); // prettier-ignore
+      if (isAcyclic(next) && !hasTriangle({ ...graph, parents: next }))
+        found.push({
+          graph: prune({ ...graph, parents: next }),
+          text: `${name(centre)} in place of ${name(c)}`,
+          nodes: [...nodes[centre]!.names, ...nodes[c]!.names],
+        });
     }
   }
   return found;

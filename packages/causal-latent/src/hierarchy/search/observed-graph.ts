@@ -41,7 +41,8 @@ export function observedGraph(
     parents[to]!.some((x) => x === from || reaches(from, x));
   const plus = (c: number, x: number): number[] => [...parents[c]!, x].sort((a, b) => a - b);
   const minus = (c: number, x: number): number[] => parents[c]!.filter((y) => y !== x);
-  const gain = (c: number, next: readonly number[]): number => score(c, next) - score(c, parents[c]!); // prettier-ignore
+  const gain = (c: number, next: readonly number[]): number =>
+    score(c, next) - score(c, parents[c]!);
   for (let step = 0; step < q * q; step++) {
     signal?.throwIfAborted();
     let best = { change: -1e-6, apply: (): void => undefined };

@@ -89,10 +89,12 @@ function checkQuestion(
     ["a", a],
     ["b", b],
   ] as const)
-    // prettier-ignore
     for (const part of check("rankAtMost", name, side, anyList))
       for (const j of check("rankAtMost", `parts of ${name}`, part, anyList)) {
-        if (seen.has(checkPlace(j, names))) throw new DomainError(`rankAtMost: a and b must name every variable at most once, got ${j} twice`);
+        if (seen.has(checkPlace(j, names)))
+          throw new DomainError(
+            `rankAtMost: a and b must name every variable at most once, got ${j} twice`,
+          );
         seen.add(j);
       }
   if (a.length === 0 || b.length === 0)

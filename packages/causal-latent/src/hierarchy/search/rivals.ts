@@ -46,7 +46,11 @@ export function rivalsOf(graph: ConceptGraph): Rival[] {
   ): void => {
     const rival = graphOf(graph, next);
     if (rival === undefined) return;
-    const mark = JSON.stringify(Object.keys(next).sort().map((name) => [name, [...next[name]!].sort()])); // prettier-ignore
+    const mark = JSON.stringify(
+      Object.keys(next)
+        .sort()
+        .map((name) => [name, [...next[name]!].sort()]),
+    );
     if (!known.has(mark)) found.push({ kind, graph: rival, text, sameRanks, nodes });
     known.add(mark);
   };
@@ -86,20 +90,35 @@ export function rivalsOf(graph: ConceptGraph): Rival[] {
     if (own.length === 2 && below.length === 0 && above.length <= 1) {
       const [x, y] = own as [string, string];
       const next: Parents = { ...without(z), [x]: above, [y]: [...above, x] };
-      consider("edgeInsteadOfLatent", next, `an edge between ${x} and ${y} in the place of ${z}`, [z, x, y], true); // prettier-ignore
+      consider(
+        "edgeInsteadOfLatent",
+        next,
+        `an edge between ${x} and ${y} in the place of ${z}`,
+        [z, x, y],
+        true,
+      );
     }
     for (const a of above) {
       const next: Parents = without(z);
       for (const child of children[z]!) next[child] = [...new Set([...next[child]!, a])];
-      for (const other of above) if (other !== a && !seen.has(a)) next[a] = [...new Set([...next[a]!, other])]; // prettier-ignore
+      for (const other of above)
+        if (other !== a && !seen.has(a)) next[a] = [...new Set([...next[a]!, other])];
       consider("merge", next, `${z} and ${a} are one`, [z, a]);
     }
     for (const x of own)
       for (const a of near) {
         if (parents[x]!.includes(a)) continue;
         const rest = parents[x]!.filter((p) => p !== z);
-        consider("crossLoading", { ...parents, [x]: [...parents[x]!, a] }, `${x} below ${a} too`, [z, x]); // prettier-ignore
-        consider("otherParent", { ...parents, [x]: [...rest, a] }, `${x} below ${a} instead of ${z}`, [z, x]); // prettier-ignore
+        consider("crossLoading", { ...parents, [x]: [...parents[x]!, a] }, `${x} below ${a} too`, [
+          z,
+          x,
+        ]);
+        consider(
+          "otherParent",
+          { ...parents, [x]: [...rest, a] },
+          `${x} below ${a} instead of ${z}`,
+          [z, x],
+        );
       }
   }
   for (const [i, x] of observed.entries())
@@ -108,12 +127,22 @@ export function rivalsOf(graph: ConceptGraph): Rival[] {
       const together = parents[x]!.some((p) => parents[y]!.includes(p));
       if (!together) continue;
       const z = parents[x]!.find((p) => parents[y]!.includes(p))!;
-      consider("edgeBetweenObserved", { ...parents, [y]: [...parents[y]!, x] }, `an edge between ${x} and ${y} beside ${z}`, [z, x, y]); // prettier-ignore
+      consider(
+        "edgeBetweenObserved",
+        { ...parents, [y]: [...parents[y]!, x] },
+        `an edge between ${x} and ${y} beside ${z}`,
+        [z, x, y],
+      );
     }
   for (const c of graph.order)
     for (const p of parents[c]!) {
       if (seen.has(c) && !seen.has(p) && parents[c]!.length < 2) continue;
-      consider("noEdge", { ...parents, [c]: parents[c]!.filter((x) => x !== p) }, `no edge between ${p} and ${c}`, [p, c]); // prettier-ignore
+      consider(
+        "noEdge",
+        { ...parents, [c]: parents[c]!.filter((x) => x !== p) },
+        `no edge between ${p} and ${c}`,
+        [p, c],
+      );
     }
   return found;
 }

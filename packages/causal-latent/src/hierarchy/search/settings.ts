@@ -145,5 +145,25 @@ export function settingsOf(
     throw new DomainError(
       "discoverHierarchy: refine needs data; a joint distribution or an oracle has no sample size",
     );
-  return { latentStates, scoredStates: latentStates, maxLatentsPerCover, significance, test, featureCoding, mainEffects, collapse, maxTableSide, maxTables, maxTests, correction, maxConditioning, refine, fits: featureCoding === "table", background, key, onProgress, signal }; // prettier-ignore
+  return {
+    latentStates,
+    scoredStates: latentStates,
+    maxLatentsPerCover,
+    significance,
+    test,
+    featureCoding,
+    mainEffects,
+    collapse,
+    maxTableSide,
+    maxTables,
+    maxTests,
+    correction,
+    maxConditioning,
+    refine,
+    fits: featureCoding === "table",
+    background,
+    key,
+    onProgress,
+    signal,
+  };
 }

@@ -133,7 +133,11 @@ export function settle(
     const text = `${rival.text}: BIC falls by ${(best.cost - to.cost).toPrecision(3)}`;
     steps.push({ text, nodes: rival.nodes });
     if (rival.sameRanks || best.graph.latents.length > 0)
-      outdone.push({ ...rival, ...best, text: `${best.graph.latents.join(", ")} as ranks alone have it, not ${rival.text}` }); // prettier-ignore
+      outdone.push({
+        ...rival,
+        ...best,
+        text: `${best.graph.latents.join(", ")} as ranks alone have it, not ${rival.text}`,
+      });
     best = to;
   };
   for (let round = 0; round < 8; round++) {
@@ -166,7 +170,13 @@ export function settle(
 
   const rivals: (Omit<Rival, "graph"> & Scored)[] = [...outdone];
   if (bare !== undefined && bare.graph !== best.graph && best.graph.latents.length > 0)
-    rivals.push({ kind: "noLatents", text: "observed variables alone, no latent", sameRanks: false, nodes: [], ...bare }); // prettier-ignore
+    rivals.push({
+      kind: "noLatents",
+      text: "observed variables alone, no latent",
+      sameRanks: false,
+      nodes: [],
+      ...bare,
+    });
   for (const rival of rivalsOf(best.graph).filter(
     (r) => r.sameRanks && worthwhile(r, best.graph, rows, true),
   )) {
@@ -185,7 +195,7 @@ export function settle(
     }))
     .filter(
       ({ bicDifference, sameRanks }) => sameRanks || bicDifference < 2 * DECISIVE_BIC || rows.exact,
-    ) // prettier-ignore
+    )
     .sort((x, y) => x.bicDifference - y.bicDifference);
   const warnings: string[] = [];
   const pValue = fitOf(best, scorer);

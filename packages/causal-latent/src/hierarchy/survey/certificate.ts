@@ -1,6 +1,14 @@
 /** Groups held against answers, by rank correlations and sums of items: another way than the one that found them. */
 import type { Certificate } from "@provably/core-tensor";
-import { anyRecord, certificate, check, checkOptions, numberInside, show, type Schema } from "@provably/core-tensor/internal"; // prettier-ignore
+import {
+  anyRecord,
+  certificate,
+  check,
+  checkOptions,
+  numberInside,
+  show,
+  type Schema,
+} from "@provably/core-tensor/internal";
 import type { Table } from "@provably/core-tensor/table";
 import { InvalidDataError } from "../errors.js";
 import type { GroupsResult } from "./discover-groups.js";
@@ -66,14 +74,23 @@ export function certifyGroups(
 ): Readonly<Record<"items" | "separate" | "together", Certificate>> {
   const fn = "certifyGroups";
   const { groups } = check(fn, "result", result, anyRecord);
-  const { significance = 0.01, ...given } = checkOptions<CertifyGroupsOptions>(fn, options, OPTIONS); // prettier-ignore
+  const { significance = 0.01, ...given } = checkOptions<CertifyGroupsOptions>(
+    fn,
+    options,
+    OPTIONS,
+  );
   const names = groups.flatMap(({ items }) => items.map(({ name }) => name));
   if (names.length === 0) throw new InvalidDataError(`${fn}: result must have groups, got none`);
   const survey = surveyOf(fn, table, { ...given, items: names });
   const lost = survey.setAside[0];
-  if (lost !== undefined) throw new InvalidDataError(`${fn}: item ${show(lost.name)} cannot be judged on table: ${lost.reason}`); // prettier-ignore
+  if (lost !== undefined)
+    throw new InvalidDataError(
+      `${fn}: item ${show(lost.name)} cannot be judged on table: ${lost.reason}`,
+    );
   const signs = groups.flatMap(({ items }) => items.map(({ loading }) => (loading < 0 ? -1 : 1)));
-  const scores = survey.items.map(({ values, kind }, i) => ranks(values, kind === "ordered", signs[i]!, survey.weights)); // prettier-ignore
+  const scores = survey.items.map(({ values, kind }, i) =>
+    ranks(values, kind === "ordered", signs[i]!, survey.weights),
+  );
   const p = names.length;
   const r = new Float64Array(p * p).fill(1);
   let size = Infinity;
@@ -112,14 +129,16 @@ function ranks(
   sign: number,
   weights: Float64Array | undefined,
 ): Float64Array {
-  // prettier-ignore
-  const known = [...values.keys()].filter((i) => (ordered ? values[i]! >= 0 : !Number.isNaN(values[i]!))); // prettier-ignore
+  const known = [...values.keys()].filter((i) =>
+    ordered ? values[i]! >= 0 : !Number.isNaN(values[i]!),
+  );
   known.sort((a, b) => values[a]! - values[b]!);
   const out = new Float64Array(values.length).fill(NaN);
   let before = 0;
   for (let from = 0; from < known.length;) {
     let [to, mass] = [from, 0];
-    for (; to < known.length && values[known[to]!] === values[known[from]!]; to++) mass += weights?.[known[to]!] ?? 1; // prettier-ignore
+    for (; to < known.length && values[known[to]!] === values[known[from]!]; to++)
+      mass += weights?.[known[to]!] ?? 1;
     for (let i = from; i < to; i++) out[known[i]!] = sign * (before + mass / 2);
     before += mass;
     from = to;
@@ -129,7 +148,8 @@ function ranks(
 
 /** Correlation of two sums of standardised items. */
 function ofSums({ r, p }: Told, a: readonly number[], b: readonly number[]): number {
-  const sum = (x: readonly number[], y: readonly number[]): number => x.reduce((s, i) => s + y.reduce((t, j) => t + r[i * p + j]!, 0), 0); // prettier-ignore
+  const sum = (x: readonly number[], y: readonly number[]): number =>
+    x.reduce((s, i) => s + y.reduce((t, j) => t + r[i * p + j]!, 0), 0);
   return sum(a, b) / Math.sqrt(Math.max(1e-12, sum(a, a) * sum(b, b)));
 }
 
@@ -143,9 +163,17 @@ function itemsClaim(told: Told, n: number, significance: number): Certificate {
       for (const [h, other] of members.entries()) {
         if (h === g) continue;
         count++;
-        const [a, b, c] = [ofSums(told, [i], rest), Math.abs(ofSums(told, [i], other)), ofSums(told, rest, other)]; // prettier-ignore
+        const [a, b, c] = [
+          ofSums(told, [i], rest),
+          Math.abs(ofSums(told, [i], other)),
+          ofSums(told, rest, other),
+        ];
         const z = williams(a, b, Math.sign(ofSums(told, [i], other)) * c, n);
-        if (z < worst) [worst, says] = [z, `${names[i]!} goes with ${titles[h]!} by ${b.toFixed(2)}, with the rest of ${titles[g]!} by ${a.toFixed(2)}`]; // prettier-ignore
+        if (z < worst)
+          [worst, says] = [
+            z,
+            `${names[i]!} goes with ${titles[h]!} by ${b.toFixed(2)}, with the rest of ${titles[g]!} by ${a.toFixed(2)}`,
+          ];
       }
     }
   const pValue = count === 0 ? 1 : Math.min(1, count * below(worst));
@@ -202,7 +230,8 @@ function togetherClaim(told: Told): Certificate {
     own.forEach((i, a) =>
       own.slice(0, a).forEach((j, b) => {
         const x = Math.abs(told.r[i * told.p + j]! - loadings[a]! * loadings[b]!);
-        if (x > worst) [worst, says] = [x, `${told.names[j]!} and ${told.names[i]!} in ${told.titles[g]!}`]; // prettier-ignore
+        if (x > worst)
+          [worst, says] = [x, `${told.names[j]!} and ${told.names[i]!} in ${told.titles[g]!}`];
       }),
     );
   }
@@ -221,8 +250,15 @@ function centroid({ r, p }: Told, own: readonly number[]): number[] {
   let shared = own.map((i) => Math.max(...own.map((j) => (j === i ? 0 : Math.abs(r[i * p + j]!)))));
   let loadings: number[] = shared;
   for (let round = 0; round < 30; round++) {
-    const sums = own.map((i, a) => own.reduce((s, j) => s + (i === j ? shared[a]! : r[i * p + j]!), 0)); // prettier-ignore
-    const total = Math.sqrt(Math.max(1e-9, sums.reduce((s, x) => s + x, 0))); // prettier-ignore
+    const sums = own.map((i, a) =>
+      own.reduce((s, j) => s + (i === j ? shared[a]! : r[i * p + j]!), 0),
+    );
+    const total = Math.sqrt(
+      Math.max(
+        1e-9,
+        sums.reduce((s, x) => s + x, 0),
+      ),
+    );
     loadings = sums.map((x) => x / total);
     shared = loadings.map((x) => Math.min(0.98, x * x));
   }

@@ -39,17 +39,22 @@ export function normalScores(
   values: Float64Array,
   weights: Float64Array | undefined,
 ): Float64Array {
-  // prettier-ignore
   const known = Int32Array.from(values.keys()).filter((r) => !Number.isNaN(values[r]!));
   known.sort((a, b) => values[a]! - values[b]!);
   const out = new Float64Array(values.length).fill(NaN);
-  const total = weights === undefined ? known.length : known.reduce((sum, r) => sum + weights[r]!, 0); // prettier-ignore
+  const total =
+    weights === undefined ? known.length : known.reduce((sum, r) => sum + weights[r]!, 0);
   // rows without weight at the ends would lie at infinity
-  const least = (weights === undefined ? 1 : known.reduce((x, r) => (weights[r]! > 0 ? Math.min(x, weights[r]!) : x), Infinity)) / (2 * total); // prettier-ignore
+  const least =
+    (weights === undefined
+      ? 1
+      : known.reduce((x, r) => (weights[r]! > 0 ? Math.min(x, weights[r]!) : x), Infinity)) /
+    (2 * total);
   let before = 0;
   for (let from = 0; from < known.length;) {
     let [to, mass] = [from, 0];
-    for (; to < known.length && values[known[to]!] === values[known[from]!]; to++) mass += weights?.[known[to]!] ?? 1; // prettier-ignore
+    for (; to < known.length && values[known[to]!] === values[known[from]!]; to++)
+      mass += weights?.[known[to]!] ?? 1;
     const share = (before + mass / 2) / total;
     const score = quantile(Math.min(1 - least, Math.max(least, share)));
     for (let i = from; i < to; i++) out[known[i]!] = score;
@@ -132,7 +137,10 @@ export function polychoric(
   let [rho, information, step] = [0, 0, Infinity];
   for (let round = 0; round < 25 && Math.abs(step) > 1e-6; round++) {
     const joint = bivariate(rho);
-    const [corner, slope] = [new Float64Array((p + 1) * (q + 1)), new Float64Array((p + 1) * (q + 1))]; // prettier-ignore
+    const [corner, slope] = [
+      new Float64Array((p + 1) * (q + 1)),
+      new Float64Array((p + 1) * (q + 1)),
+    ];
     for (let i = 1; i <= p; i++)
       for (let j = 1; j <= q; j++) {
         corner[i * (q + 1) + j] = joint(rows[i]!, columns[j]!);
@@ -142,7 +150,8 @@ export function polychoric(
     for (let i = 0; i < p; i++)
       for (let j = 0; j < q; j++) {
         const at = i * (q + 1) + j;
-        const cell = (x: Float64Array): number => x[at + q + 2]! - x[at + 1]! - x[at + q + 1]! + x[at]!; // prettier-ignore
+        const cell = (x: Float64Array): number =>
+          x[at + q + 2]! - x[at + 1]! - x[at + q + 1]! + x[at]!;
         const [probability, change] = [Math.max(cell(corner), 1e-9), cell(slope)];
         const count = table[i * q + j]!;
         score += (count * change) / probability;
@@ -151,7 +160,10 @@ export function polychoric(
       }
     information = expected * total;
     if (!(information > 0)) return { r: 0, information: 0 };
-    const next = Math.max(-BOUND, Math.min(BOUND, rho + Math.max(-0.5, Math.min(0.5, score / information)))); // prettier-ignore
+    const next = Math.max(
+      -BOUND,
+      Math.min(BOUND, rho + Math.max(-0.5, Math.min(0.5, score / information))),
+    );
     step = next - rho;
     rho = next;
   }
@@ -164,7 +176,6 @@ function pair(
   b: Prepared,
   weights: Float64Array | undefined,
 ): { readonly r: number; readonly size: number } {
-  // prettier-ignore
   if (a.item.kind === "continuous" && b.item.kind === "continuous") {
     const { r, size } = pearson(a.scores, b.scores, weights);
     return { r: Math.max(-BOUND, Math.min(BOUND, r)), size };
@@ -172,7 +183,10 @@ function pair(
   if (a.item.kind !== "continuous" && b.item.kind !== "continuous") {
     const table = counts(a.item, b.item, weights);
     const { r, information } = polychoric(table, a.thresholds, b.thresholds);
-    const kish = weights === undefined ? 1 : pearson(a.scores, b.scores, weights).size / table.reduce((sum, x) => sum + x, 0); // prettier-ignore
+    const kish =
+      weights === undefined
+        ? 1
+        : pearson(a.scores, b.scores, weights).size / table.reduce((sum, x) => sum + x, 0);
     return { r, size: (1 - r * r) ** 2 * information * (Number.isFinite(kish) ? kish : 1) };
   }
   // the scores of an ordered item lack the spread within its states

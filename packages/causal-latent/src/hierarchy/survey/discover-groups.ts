@@ -24,7 +24,11 @@ export interface GroupItem {
   /** Interval of the loading over resampled rows; absent without them. */
   readonly interval?: readonly [number, number];
   /** Another group on which it loads too, when that matters. */
-  readonly crossLoading?: { readonly group: string; readonly loading: number; readonly interval?: readonly [number, number] }; // prettier-ignore
+  readonly crossLoading?: {
+    readonly group: string;
+    readonly loading: number;
+    readonly interval?: readonly [number, number];
+  };
   /** Share of resampled data sets in which it came into this group; absent without them. */
   readonly stability?: number;
   /** Why its place is doubtful; empty where it is not. */
@@ -53,11 +57,20 @@ export interface GroupsResult {
   /** Items that belong to no group. */
   readonly alone: readonly string[];
   /** Latents above those of the groups. */
-  readonly higher: readonly { readonly name: string; readonly groups: readonly { readonly name: string; readonly loading: number }[] }[]; // prettier-ignore
+  readonly higher: readonly {
+    readonly name: string;
+    readonly groups: readonly { readonly name: string; readonly loading: number }[];
+  }[];
   /** Correlations of the latents, [k, k], in the order of the groups. */
   readonly latentCorrelations: NdArray<"float64">;
   /** Every number of groups that was looked at. `measured`: whether each latent has items enough of its own; the best is the cheapest of those. */
-  readonly levels: readonly { readonly numGroups: number; readonly groups: readonly (readonly string[])[]; readonly cost: number; readonly rmsea: number; readonly measured: boolean }[]; // prettier-ignore
+  readonly levels: readonly {
+    readonly numGroups: number;
+    readonly groups: readonly (readonly string[])[];
+    readonly cost: number;
+    readonly rmsea: number;
+    readonly measured: boolean;
+  }[];
   /** Fit of the model in which every item hangs on its own group alone. */
   readonly fit: FitOfGroups;
   /** The number of factors by parallel analysis. */
@@ -118,36 +131,80 @@ export interface GroupsResult {
 export function discoverGroups(table: Table, options: GroupOptions = {}): GroupsResult {
   const fn = "discoverGroups";
   const checked = checkOptions<GroupOptions>(fn, options, GROUPS);
-  const { effect = 0.05, minItems = 3, maxGroups, numGroups, crossLoading = 0.25, confidence = 0.95, key = keyOf(0), signal, onProgress } = checked; // prettier-ignore
+  const {
+    effect = 0.05,
+    minItems = 3,
+    maxGroups,
+    numGroups,
+    crossLoading = 0.25,
+    confidence = 0.95,
+    key = keyOf(0),
+    signal,
+    onProgress,
+  } = checked;
   const survey = surveyOf(fn, table, checked);
   const p = survey.items.length;
   if (p < 4)
-    throw new InvalidDataError(`${fn}: ${p} columns can be items, at least 4 are needed; set aside were ${reasons(survey.setAside)}`); // prettier-ignore
+    throw new InvalidDataError(
+      `${fn}: ${p} columns can be items, at least 4 are needed; set aside were ${reasons(survey.setAside)}`,
+    );
   const pairs = (p * (p - 1)) / 2;
   const { numReplicates = pairs * survey.numRows > 2e7 ? 20 : 100 } = checked;
-  const { matrix, size, lifted } = correlated(survey, signal, (iteration) => onProgress?.({ iteration, total: pairs, stage: "correlations" })); // prettier-ignore
+  const { matrix, size, lifted } = correlated(survey, signal, (iteration) =>
+    onProgress?.({ iteration, total: pairs, stage: "correlations" }),
+  );
   const settings = { size, effect, minItems, maxGroups: numGroups ?? maxGroups, key, signal };
-  const { levels, best: found, numFactors } = levelsOf(matrix, p, {
+  const {
+    levels,
+    best: found,
+    numFactors,
+  } = levelsOf(matrix, p, {
     ...settings,
     onLevel: (iteration, total) => onProgress?.({ iteration, total, stage: "levels" }),
-  }); // prettier-ignore
+  });
   const asked = numGroups === undefined ? found : levels.find(({ k }) => k === numGroups);
   if (numGroups !== undefined && asked === undefined)
-    throw new InvalidDataError(`${fn}: ${p} items cannot have numGroups ${numGroups} with ${minItems} items each`); // prettier-ignore
-  const replicates = asked && numReplicates > 0 ? replicate(survey, asked, { ...settings, numFactors, numReplicates, confidence, free: numGroups === undefined, onReplicate: (iteration) => onProgress?.({ iteration, total: numReplicates, stage: "replicates" }) }) : undefined; // prettier-ignore
+    throw new InvalidDataError(
+      `${fn}: ${p} items cannot have numGroups ${numGroups} with ${minItems} items each`,
+    );
+  const replicates =
+    asked && numReplicates > 0
+      ? replicate(survey, asked, {
+          ...settings,
+          numFactors,
+          numReplicates,
+          confidence,
+          free: numGroups === undefined,
+          onReplicate: (iteration) =>
+            onProgress?.({ iteration, total: numReplicates, stage: "replicates" }),
+        })
+      : undefined;
   const names = survey.items.map(({ name }) => name);
   const order = asked === undefined ? [] : orderOf(asked);
-  const groups = order.map((f, g) => groupOf(asked!, f, `G${g + 1}`, { names, order, crossLoading, minItems, replicates })); // prettier-ignore
+  const groups = order.map((f, g) =>
+    groupOf(asked!, f, `G${g + 1}`, { names, order, crossLoading, minItems, replicates }),
+  );
   const k = groups.length;
-  const latents = Float64Array.from({ length: k * k }, (_, at) => asked!.latents[order[Math.floor(at / k)]! * k + order[at % k]!]!); // prettier-ignore
-  const alone = names.filter((name) => !groups.some(({ items }) => items.some((item) => item.name === name))); // prettier-ignore
+  const latents = Float64Array.from(
+    { length: k * k },
+    (_, at) => asked!.latents[order[Math.floor(at / k)]! * k + order[at % k]!]!,
+  );
+  const alone = names.filter(
+    (name) => !groups.some(({ items }) => items.some((item) => item.name === name)),
+  );
   const higher = higherOf(latents, k, { ...settings, maxGroups: undefined, minItems: 3 });
   return {
     groups,
     alone,
     higher,
     latentCorrelations: toArray(latents, [k, k]),
-    levels: levels.map((level) => ({ numGroups: level.k, groups: orderOf(level).map((f) => names.filter((_, i) => level.groupOf[i] === f)), cost: level.cost, rmsea: level.rmsea, measured: level.measured })), // prettier-ignore
+    levels: levels.map((level) => ({
+      numGroups: level.k,
+      groups: orderOf(level).map((f) => names.filter((_, i) => level.groupOf[i] === f)),
+      cost: level.cost,
+      rmsea: level.rmsea,
+      measured: level.measured,
+    })),
     fit: fitOfGroups(matrix, names, groups, size),
     parallelAnalysis: numFactors,
     numGroupsShares: replicates?.shares ?? [],
@@ -190,7 +247,9 @@ interface Naming {
 
 function groupOf(level: Level, f: number, name: string, naming: Naming): ItemGroup {
   const { k, pattern, fit } = level;
-  const members = [...level.groupOf.keys()].filter((i) => level.groupOf[i] === f && Math.abs(pattern[i * k + f]!) >= WEAK); // prettier-ignore
+  const members = [...level.groupOf.keys()].filter(
+    (i) => level.groupOf[i] === f && Math.abs(pattern[i * k + f]!) >= WEAK,
+  );
   const items = members
     .map((i) => itemIn(level, i, f, naming))
     .sort((a, b) => Math.abs(b.loading) - Math.abs(a.loading));
@@ -205,10 +264,12 @@ function itemIn(
   f: number,
   { names, order, crossLoading, replicates }: Naming,
 ): GroupItem {
-  // prettier-ignore
   const loading = pattern[i * k + f]!;
   const others = order.filter((g) => g !== f);
-  const second = others.reduce((best, g) => (Math.abs(pattern[i * k + g]!) > Math.abs(pattern[i * k + best]!) ? g : best), others[0] ?? f); // prettier-ignore
+  const second = others.reduce(
+    (best, g) => (Math.abs(pattern[i * k + g]!) > Math.abs(pattern[i * k + best]!) ? g : best),
+    others[0] ?? f,
+  );
   const other = second === f ? 0 : pattern[i * k + second]!;
   const interval = replicates?.interval(i, f);
   const stability = replicates?.stability[i];
@@ -217,13 +278,16 @@ function itemIn(
   const group = `G${order.indexOf(second) + 1}`;
   if (crosses) doubts.push(`it loads ${other.toFixed(2)} on ${group} too`);
   if (Math.abs(loading) < 0.3) doubts.push(`it loads ${loading.toFixed(2)} only`);
-  if (stability !== undefined && stability < 0.8) doubts.push(`it came here in ${Math.round(100 * stability)} % of resampled data sets`); // prettier-ignore
+  if (stability !== undefined && stability < 0.8)
+    doubts.push(`it came here in ${Math.round(100 * stability)} % of resampled data sets`);
   const crossInterval = crosses ? replicates?.interval(i, second) : undefined;
   return {
     name: names[i]!,
     loading,
     ...(interval && { interval }),
-    ...(crosses && { crossLoading: { group, loading: other, ...(crossInterval && { interval: crossInterval }) } }), // prettier-ignore
+    ...(crosses && {
+      crossLoading: { group, loading: other, ...(crossInterval && { interval: crossInterval }) },
+    }),
     ...(stability !== undefined && { stability }),
     doubts,
   };
@@ -235,16 +299,17 @@ function higherOf(
   k: number,
   settings: Parameters<typeof levelsOf>[2],
 ): GroupsResult["higher"] {
-  // prettier-ignore
   if (k < 4) return [];
   const { best } = levelsOf(latents, k, settings);
   if (best === undefined) return [];
-  return orderOf(best).map((f, h) => ({
-    name: `H${h + 1}`,
-    groups: [...best.groupOf.keys()]
-      .filter((g) => best.groupOf[g] === f && Math.abs(best.pattern[g * best.k + f]!) >= 0.3)
-      .map((g) => ({ name: `G${g + 1}`, loading: best.pattern[g * best.k + f]! })),
-  })).filter(({ groups }) => groups.length >= 3); // prettier-ignore
+  return orderOf(best)
+    .map((f, h) => ({
+      name: `H${h + 1}`,
+      groups: [...best.groupOf.keys()]
+        .filter((g) => best.groupOf[g] === f && Math.abs(best.pattern[g * best.k + f]!) >= 0.3)
+        .map((g) => ({ name: `G${g + 1}`, loading: best.pattern[g * best.k + f]! })),
+    }))
+    .filter(({ groups }) => groups.length >= 3);
 }
 
 function graphOf(
@@ -252,15 +317,20 @@ function graphOf(
   groups: readonly ItemGroup[],
   higher: GroupsResult["higher"],
 ): ConceptGraph {
-  // prettier-ignore
   const latentName = (name: string): string => (names.includes(name) ? `${name} (latent)` : name);
   const parents: Record<string, string[]> = {};
   for (const { name } of higher) parents[latentName(name)] = [];
-  for (const { name } of groups) parents[latentName(name)] = higher.filter((h) => h.groups.some((g) => g.name === name)).map((h) => latentName(h.name)); // prettier-ignore
+  for (const { name } of groups)
+    parents[latentName(name)] = higher
+      .filter((h) => h.groups.some((g) => g.name === name))
+      .map((h) => latentName(h.name));
   for (const name of names) {
     const own = groups.find(({ items }) => items.some((item) => item.name === name));
     const cross = own?.items.find((item) => item.name === name)?.crossLoading;
-    parents[name] = [...(own ? [latentName(own.name)] : []), ...(cross ? [latentName(cross.group)] : [])]; // prettier-ignore
+    parents[name] = [
+      ...(own ? [latentName(own.name)] : []),
+      ...(cross ? [latentName(cross.group)] : []),
+    ];
   }
   return conceptGraph(parents, { observed: names });
 }
@@ -284,16 +354,35 @@ function warningsOf({
   replicates: Replicates | undefined;
   unlike: readonly string[];
 }): string[] {
-  // prettier-ignore
   const out: string[] = [];
   if (lifted > 0.05) out.push(mended(lifted));
-  if (size < 5 * p) out.push(`${Math.round(size)} rows' worth of information for ${p} items is little: at least ${5 * p} are wanted`); // prettier-ignore
-  if (asked === undefined) out.push(numFactors === 0 ? "the items do not depend on each other more than chance would have them: no groups" : "no number of groups gives every latent enough items of its own: no groups"); // prettier-ignore
-  else if (!asked.measured) out.push("a latent has too few items of its own: that many groups are not supported by the data"); // prettier-ignore
-  if (asked && numFactors > asked.k + 1) out.push(`parallel analysis counts ${numFactors} factors: those beyond ${asked.k} have too few items, or explain too little, to be groups`); // prettier-ignore
-  if (asked && alone.length > 0) out.push(`${alone.join(", ")} belong${alone.length === 1 ? "s" : ""} to no group: no loading of ${WEAK} or more`); // prettier-ignore
+  if (size < 5 * p)
+    out.push(
+      `${Math.round(size)} rows' worth of information for ${p} items is little: at least ${5 * p} are wanted`,
+    );
+  if (asked === undefined)
+    out.push(
+      numFactors === 0
+        ? "the items do not depend on each other more than chance would have them: no groups"
+        : "no number of groups gives every latent enough items of its own: no groups",
+    );
+  else if (!asked.measured)
+    out.push(
+      "a latent has too few items of its own: that many groups are not supported by the data",
+    );
+  if (asked && numFactors > asked.k + 1)
+    out.push(
+      `parallel analysis counts ${numFactors} factors: those beyond ${asked.k} have too few items, or explain too little, to be groups`,
+    );
+  if (asked && alone.length > 0)
+    out.push(
+      `${alone.join(", ")} belong${alone.length === 1 ? "s" : ""} to no group: no loading of ${WEAK} or more`,
+    );
   const same = replicates?.shares.find(({ numGroups }) => numGroups === asked?.k)?.share ?? 1;
-  if (replicates?.free === true && same < 0.5) out.push(`the number of groups is doubtful: ${Math.round(100 * same)} % of resampled data sets have ${asked!.k}`); // prettier-ignore
+  if (replicates?.free === true && same < 0.5)
+    out.push(
+      `the number of groups is doubtful: ${Math.round(100 * same)} % of resampled data sets have ${asked!.k}`,
+    );
   out.push(...otherAnswers(unlike));
   return out;
 }

@@ -1,6 +1,13 @@
 /** Classical factor analysis, to be read beside groups. */
 import { type ArrayInput, DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
-import { type Schema, checkOptions, oneOf, positiveNumber, rngKey, wholeNumber } from "@provably/core-tensor/internal"; // prettier-ignore
+import {
+  type Schema,
+  checkOptions,
+  oneOf,
+  positiveNumber,
+  rngKey,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, key as keyOf } from "@provably/core-tensor/random";
 import { float64Of, toArray } from "../internal/arrays.js";
 import { fitFactors, parallelAnalysis } from "./factors.js";
@@ -73,24 +80,35 @@ export function factorAnalysis(
   size: number,
   options: FactorOptions = {},
 ): FactorAnalysis {
-  // prettier-ignore
   const fn = "factorAnalysis";
-  const { numFactors: asked, rotation = "oblimin", key = keyOf(0) } = checkOptions<FactorOptions>(fn, options, OPTIONS); // prettier-ignore
+  const {
+    numFactors: asked,
+    rotation = "oblimin",
+    key = keyOf(0),
+  } = checkOptions<FactorOptions>(fn, options, OPTIONS);
   const fault = positiveNumber(size);
   if (fault !== undefined || size < 4)
-    throw new DomainError(`${fn}: size must be the number of rows, at least 4, got ${String(size)}`); // prettier-ignore
+    throw new DomainError(
+      `${fn}: size must be the number of rows, at least 4, got ${String(size)}`,
+    );
   const { data: s, shape } = float64Of(correlations);
   const p = shape[0] ?? 0;
   if (shape.length !== 2 || shape[1] !== p || p < 3)
-    throw new ShapeError(`${fn}: correlations must have shape [p, p] with p ≥ 3, got [${shape.join(", ")}]`); // prettier-ignore
+    throw new ShapeError(
+      `${fn}: correlations must have shape [p, p] with p ≥ 3, got [${shape.join(", ")}]`,
+    );
   checkCorrelations(fn, s, p);
   const parallel = parallelAnalysis(s, p, size, key);
   const k = asked ?? Math.max(1, parallel.numFactors);
   const df = ((p - k) ** 2 - p - k) / 2;
   if (df < 0)
-    throw new DomainError(`${fn}: numFactors must leave degrees of freedom, got ${k} for ${p} variables`); // prettier-ignore
+    throw new DomainError(
+      `${fn}: numFactors must leave degrees of freedom, got ${k} for ${p} variables`,
+    );
   const { loadings, uniquenesses, misfit } = fitFactors(s, p, k, 5000, 1e-8);
-  const identity = Float64Array.from({ length: k * k }, (_, at) => (Math.floor(at / k) === at % k ? 1 : 0)); // prettier-ignore
+  const identity = Float64Array.from({ length: k * k }, (_, at) =>
+    Math.floor(at / k) === at % k ? 1 : 0,
+  );
   const turned =
     k === 1 || rotation === "none"
       ? { loadings, correlations: identity }
@@ -114,9 +132,13 @@ function checkCorrelations(fn: string, s: Float64Array, p: number): void {
       const [x, y] = [s[i * p + j]!, s[j * p + i]!];
       const fits = i === j ? Math.abs(x - 1) < 1e-6 : Math.abs(x) <= 1 && Math.abs(x - y) < 1e-6;
       if (!fits)
-        throw new DomainError(`${fn}: correlations must be symmetric with ones on the diagonal, got ${x} and ${y} at [${i}, ${j}]`); // prettier-ignore
+        throw new DomainError(
+          `${fn}: correlations must be symmetric with ones on the diagonal, got ${x} and ${y} at [${i}, ${j}]`,
+        );
     }
   const least = eigenOf(s, p).values[p - 1]!;
   if (!(least > 1e-8))
-    throw new DomainError(`${fn}: correlations must be positive definite, the smallest eigenvalue is ${least}`); // prettier-ignore
+    throw new DomainError(
+      `${fn}: correlations must be positive definite, the smallest eigenvalue is ${least}`,
+    );
 }

@@ -21,22 +21,30 @@ export function fitFactors(
   tolerance = 1e-5,
 ): FactorFit {
   const inverse = inverseOf(s, p);
-  let uniquenesses: Float64Array = Float64Array.from({ length: p }, (_, i) => Math.min(0.95, Math.max(0.05, 1 / inverse[i * p + i]!))); // prettier-ignore
+  let uniquenesses: Float64Array = Float64Array.from({ length: p }, (_, i) =>
+    Math.min(0.95, Math.max(0.05, 1 / inverse[i * p + i]!)),
+  );
   const reduced = s.map((x, at) => (Math.floor(at / p) === at % p ? x - uniquenesses[at % p]! : x));
   const { values, vectors } = eigenOf(reduced, p);
-  let loadings: Float64Array = Float64Array.from({ length: p * k }, (_, at) => vectors[Math.floor(at / k) * p + (at % k)]! * Math.sqrt(Math.max(values[at % k]!, 1e-3))); // prettier-ignore
+  let loadings: Float64Array = Float64Array.from(
+    { length: p * k },
+    (_, at) =>
+      vectors[Math.floor(at / k) * p + (at % k)]! * Math.sqrt(Math.max(values[at % k]!, 1e-3)),
+  );
   for (let step = 0; step < steps; step++) {
     const precision = new Float64Array(k * k);
     for (let f = 0; f < k; f++) precision[f * k + f] = 1;
     for (let i = 0; i < p; i++)
       for (let f = 0; f < k; f++)
-        for (let g = 0; g < k; g++) precision[f * k + g]! += (loadings[i * k + f]! * loadings[i * k + g]!) / uniquenesses[i]!; // prettier-ignore
+        for (let g = 0; g < k; g++)
+          precision[f * k + g]! += (loadings[i * k + f]! * loadings[i * k + g]!) / uniquenesses[i]!;
     const posterior = inverseOf(precision, k);
     // weights of the items in the latents, then covariances with them
     const weights = new Float64Array(p * k);
     for (let i = 0; i < p; i++)
       for (let f = 0; f < k; f++)
-        for (let g = 0; g < k; g++) weights[i * k + f]! += (posterior[f * k + g]! * loadings[i * k + g]!) / uniquenesses[i]!; // prettier-ignore
+        for (let g = 0; g < k; g++)
+          weights[i * k + f]! += (posterior[f * k + g]! * loadings[i * k + g]!) / uniquenesses[i]!;
     const cross = new Float64Array(p * k);
     for (let i = 0; i < p; i++)
       for (let j = 0; j < p; j++) {
@@ -88,7 +96,6 @@ function misfitOf(
   loadings: Float64Array,
   uniquenesses: Float64Array,
 ): number {
-  // prettier-ignore
   const implied = new Float64Array(p * p);
   for (let i = 0; i < p; i++)
     for (let j = 0; j < p; j++) {
@@ -119,10 +126,12 @@ export function parallelAnalysis(
   readonly thresholds: Float64Array;
   readonly numFactors: number;
 } {
-  // prettier-ignore
   const eigenvalues = eigenOf(s, p).values;
   const n = Math.max(size, p + 1);
-  const drawn = Array.from({ length: draws }, (_, b) => eigenOf(randomCorrelations(p, n, foldIn(key, b)), p).values); // prettier-ignore
+  const drawn = Array.from(
+    { length: draws },
+    (_, b) => eigenOf(randomCorrelations(p, n, foldIn(key, b)), p).values,
+  );
   const thresholds = Float64Array.from({ length: p }, (_, e) => {
     const sorted = drawn.map((values) => values[e]!).sort((x, y) => x - y);
     return sorted[Math.min(draws - 1, Math.floor(0.95 * draws))]!;

@@ -22,7 +22,15 @@ export interface FitOfGroups {
   readonly loadings: Readonly<Record<string, number>>;
 }
 
-const NONE: FitOfGroups = { chiSquare: NaN, df: 0, pValue: NaN, rmsea: NaN, cfi: NaN, srmr: NaN, loadings: {} }; // prettier-ignore
+const NONE: FitOfGroups = {
+  chiSquare: NaN,
+  df: 0,
+  pValue: NaN,
+  rmsea: NaN,
+  cfi: NaN,
+  srmr: NaN,
+  loadings: {},
+};
 
 /** The groups need names of items only. */
 export function fitOfGroups(
@@ -32,16 +40,25 @@ export function fitOfGroups(
   size: number,
 ): FitOfGroups {
   const p = names.length;
-  const used = [...names.keys()].filter((i) => groups.some(({ items }) => items.some(({ name }) => name === names[i]))); // prettier-ignore
+  const used = [...names.keys()].filter((i) =>
+    groups.some(({ items }) => items.some(({ name }) => name === names[i])),
+  );
   const [q, k] = [used.length, groups.length];
   const df = (q * (q - 1)) / 2 - q - (k * (k - 1)) / 2;
   if (k === 0 || df <= 0) return NONE;
-  const s = Float64Array.from({ length: q * q }, (_, at) => matrix[used[Math.floor(at / q)]! * p + used[at % q]!]!); // prettier-ignore
-  const groupOf = Int32Array.from(used, (i) => groups.findIndex(({ items }) => items.some(({ name }) => name === names[i]))); // prettier-ignore
+  const s = Float64Array.from(
+    { length: q * q },
+    (_, at) => matrix[used[Math.floor(at / q)]! * p + used[at % q]!]!,
+  );
+  const groupOf = Int32Array.from(used, (i) =>
+    groups.findIndex(({ items }) => items.some(({ name }) => name === names[i])),
+  );
   const model = fitMeasurement(s, startOf(s, groupOf, k), 2000, 1e-12);
   const signs = Float64Array.from({ length: k }, () => 0);
   groupOf.forEach((g, at) => (signs[g]! += model.loadings[at]! ** 3));
-  const loadings = Object.fromEntries(used.map((i, at) => [names[i]!, (signs[groupOf[at]!]! < 0 ? -1 : 1) * model.loadings[at]!])); // prettier-ignore
+  const loadings = Object.fromEntries(
+    used.map((i, at) => [names[i]!, (signs[groupOf[at]!]! < 0 ? -1 : 1) * model.loadings[at]!]),
+  );
   return { ...indices(s, model, size, df), loadings };
 }
 
@@ -51,7 +68,6 @@ function indices(
   size: number,
   df: number,
 ): Omit<FitOfGroups, "loadings"> {
-  // prettier-ignore
   const q = model.groupOf.length;
   const logs = logDeterminantOf(s, q);
   const chiSquare = Math.max(0, size * (model.misfit - q - logs));
@@ -60,7 +76,8 @@ function indices(
   const worst = Math.max(excess, independent - (q * (q - 1)) / 2);
   const implied = impliedBy(model);
   let squares = 0;
-  for (let i = 0; i < q; i++) for (let j = 0; j <= i; j++) squares += (s[i * q + j]! - implied[i * q + j]!) ** 2; // prettier-ignore
+  for (let i = 0; i < q; i++)
+    for (let j = 0; j <= i; j++) squares += (s[i * q + j]! - implied[i * q + j]!) ** 2;
   return {
     chiSquare,
     df,

@@ -49,8 +49,16 @@ export function readItems(fn: string, table: Table, settings: ItemSettings): Rea
   if (settings.items === undefined) {
     const people = describesPeople(items);
     for (const [{ name }, reason] of people) setAside.push({ name, reason });
-    const kept = withoutDummies(items.filter((item) => !people.has(item)), setAside); // prettier-ignore
-    return { items: kept, setAside, notes, unlike: answeredOtherwise(kept).map(({ name }) => name) }; // prettier-ignore
+    const kept = withoutDummies(
+      items.filter((item) => !people.has(item)),
+      setAside,
+    );
+    return {
+      items: kept,
+      setAside,
+      notes,
+      unlike: answeredOtherwise(kept).map(({ name }) => name),
+    };
   }
   return { items: withoutDummies(items, setAside), setAside, notes, unlike: [] };
 }
@@ -64,7 +72,11 @@ function itemOf(
 ): Outcome {
   const { name } = given;
   const order = Object.hasOwn(settings.orders, name) ? settings.orders[name] : undefined;
-  const column = withoutWords(order !== undefined && given.kind === "number" ? labelled(given) : given, order, notes); // prettier-ignore
+  const column = withoutWords(
+    order !== undefined && given.kind === "number" ? labelled(given) : given,
+    order,
+    notes,
+  );
   const known = n - column.missing.reduce((sum, m) => sum + m, 0);
   if (known === 0) return { reason: "no row has a value" };
   if (column.kind === "number") return fromNumbers(column, settings, notes);
@@ -117,12 +129,18 @@ function withoutWords(
   order: readonly string[] | undefined,
   notes: string[],
 ): Column {
-  // prettier-ignore
   if (column.kind === "number" || column.ordered) return column;
   const used = new Set(column.codes);
-  const dropped = [...column.labels.keys()].filter((code) => used.has(code) && isNoAnswer(column.labels[code]!) && order?.includes(column.labels[code]!) !== true); // prettier-ignore
+  const dropped = [...column.labels.keys()].filter(
+    (code) =>
+      used.has(code) &&
+      isNoAnswer(column.labels[code]!) &&
+      order?.includes(column.labels[code]!) !== true,
+  );
   if (dropped.length === 0) return column;
-  notes.push(`${column.name}: ${dropped.map((code) => show(column.labels[code])).join(", ")} ${dropped.length === 1 ? "was" : "were"} taken for "no answer"`); // prettier-ignore
+  notes.push(
+    `${column.name}: ${dropped.map((code) => show(column.labels[code])).join(", ")} ${dropped.length === 1 ? "was" : "were"} taken for "no answer"`,
+  );
   const codes = column.codes.map((code) => (dropped.includes(code) ? -1 : code));
   return { ...column, codes, missing: Uint8Array.from(codes, (code) => Number(code < 0)) };
 }
@@ -146,7 +164,9 @@ function fromNumbers(
 ): Outcome {
   const { values, dropped } = withoutCodes(given, settings);
   if (dropped.length > 0)
-    notes.push(`${name}: ${dropped.join(", ")} ${dropped.length === 1 ? "was" : "were"} taken for "no answer"`); // prettier-ignore
+    notes.push(
+      `${name}: ${dropped.join(", ")} ${dropped.length === 1 ? "was" : "were"} taken for "no answer"`,
+    );
   const known = values.filter((x) => !Number.isNaN(x));
   const infinite = known.find((x) => !Number.isFinite(x));
   if (infinite !== undefined) return { reason: `it has the value ${infinite}` };
@@ -178,7 +198,8 @@ function withoutCodes(
   { missing, maxStates }: ItemSettings,
 ): { values: Float64Array; dropped: readonly number[] } {
   const used = [...new Set(given)].filter((x) => !Number.isNaN(x)).sort((a, b) => a - b);
-  const dropped = missing === undefined ? codesIn(used, maxStates) : used.filter((x) => missing.includes(x)); // prettier-ignore
+  const dropped =
+    missing === undefined ? codesIn(used, maxStates) : used.filter((x) => missing.includes(x));
   if (dropped.length === 0) return { values: given, dropped };
   return { values: given.map((x) => (dropped.includes(x) ? NaN : x)), dropped };
 }
@@ -200,8 +221,10 @@ function ordered(
     }
   const used = counts.filter((c) => c > 0).length;
   if (used === 0) return { reason: "no row has a value" };
-  if (used === 1) return { reason: `every value is ${show(labels[counts.findIndex((c) => c > 0)])}` }; // prettier-ignore
-  if (used > maxStates) return { reason: `${used} ordered answers; at most ${maxStates} are taken, see maxStates` }; // prettier-ignore
+  if (used === 1)
+    return { reason: `every value is ${show(labels[counts.findIndex((c) => c > 0)])}` };
+  if (used > maxStates)
+    return { reason: `${used} ordered answers; at most ${maxStates} are taken, see maxStates` };
   const groups: { members: number[]; count: number }[] = [];
   counts.forEach((count, s) => {
     if (count > 0) groups.push({ members: [s], count });
@@ -218,7 +241,9 @@ function ordered(
   const texts = groups.map(({ members }) => members.map((s) => labels[s]!).join(" or "));
   groups.forEach(({ members, count }, i) => {
     if (members.length > 1)
-      notes.push(`${name}: ${texts[i]!} are one state, fewer than ${FEWEST} gave one of them (${count} rows together)`); // prettier-ignore
+      notes.push(
+        `${name}: ${texts[i]!} are one state, fewer than ${FEWEST} gave one of them (${count} rows together)`,
+      );
   });
   const least = Math.min(...groups.map(({ count }) => count));
   if (least < FEWEST) return { reason: `one answer is given by ${least} of ${known} rows only` };
@@ -236,4 +261,6 @@ function ordered(
 }
 
 const listed = (labels: readonly string[]): string =>
-  labels.length <= 6 ? labels.map(show).join(", ") : `${labels.slice(0, 5).map(show).join(", ")}, …`; // prettier-ignore
+  labels.length <= 6
+    ? labels.map(show).join(", ")
+    : `${labels.slice(0, 5).map(show).join(", ")}, …`;

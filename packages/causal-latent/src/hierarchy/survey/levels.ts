@@ -55,19 +55,24 @@ export function levelOf(
   k: number,
   { size, effect, minItems }: LevelSettings,
 ): Level {
-  // prettier-ignore
   const fit = fitFactors(s, p, k);
-  const turned = k === 1 ? { loadings: fit.loadings, correlations: Float64Array.of(1) } : oblimin(varimax(fit.loadings, p, k), p, k); // prettier-ignore
+  const turned =
+    k === 1
+      ? { loadings: fit.loadings, correlations: Float64Array.of(1) }
+      : oblimin(varimax(fit.loadings, p, k), p, k);
   const signs = Float64Array.from({ length: k }, (_, f) => {
     let sum = 0;
     for (let i = 0; i < p; i++) sum += turned.loadings[i * k + f]! ** 3;
     return sum < 0 ? -1 : 1;
   });
   const pattern = turned.loadings.map((x, at) => x * signs[at % k]!);
-  const latents = turned.correlations.map((x, at) => x * signs[Math.floor(at / k)]! * signs[at % k]!); // prettier-ignore
+  const latents = turned.correlations.map(
+    (x, at) => x * signs[Math.floor(at / k)]! * signs[at % k]!,
+  );
   const groupOf = Int32Array.from({ length: p }, (_, i) => {
     let best = 0;
-    for (let f = 1; f < k; f++) if (Math.abs(pattern[i * k + f]!) > Math.abs(pattern[i * k + best]!)) best = f; // prettier-ignore
+    for (let f = 1; f < k; f++)
+      if (Math.abs(pattern[i * k + f]!) > Math.abs(pattern[i * k + best]!)) best = f;
     return best;
   });
   const counts = new Int32Array(k);
@@ -98,9 +103,10 @@ export function levelsOf(
   readonly best: Level | undefined;
   readonly numFactors: number;
 } {
-  // prettier-ignore
   const { size, minItems, maxGroups, key, signal, onLevel } = settings;
-  const numFactors = settings.numFactors ?? parallelAnalysis(s, p, Math.round(size), foldIn(key, "parallel")).numFactors; // prettier-ignore
+  const numFactors =
+    settings.numFactors ??
+    parallelAnalysis(s, p, Math.round(size), foldIn(key, "parallel")).numFactors;
   const most = Math.min(maxGroups ?? numFactors + 3, Math.floor(p / minItems));
   const levels: Level[] = [];
   for (let k = settings.minGroups ?? 1; k <= most; k++) {
@@ -110,6 +116,9 @@ export function levelsOf(
     onLevel?.(k, most);
   }
   const measured = numFactors === 0 ? [] : levels.filter((level) => level.measured);
-  const best = measured.reduce<Level | undefined>((x, y) => (x === undefined || y.cost < x.cost ? y : x), undefined); // prettier-ignore
+  const best = measured.reduce<Level | undefined>(
+    (x, y) => (x === undefined || y.cost < x.cost ? y : x),
+    undefined,
+  );
   return { levels, best, numFactors };
 }

@@ -48,7 +48,6 @@ export function eigenOf(
   a: Float64Array,
   n: number,
 ): { readonly values: Float64Array; readonly vectors: Float64Array } {
-  // prettier-ignore
   const { eigenvalues, eigenvectors } = eigh(toArray(a, [n, n]));
   const [up, v] = [float64Of(eigenvalues).data, float64Of(eigenvectors).data];
   return {
@@ -63,7 +62,6 @@ export function positiveDefinite(
   n: number,
   least: number,
 ): { readonly matrix: Float64Array; readonly lifted: number } {
-  // prettier-ignore
   const { values, vectors } = eigenOf(a, n);
   const smallest = values[n - 1]!;
   if (smallest >= least) return { matrix: a, lifted: 0 };
@@ -77,7 +75,9 @@ export function positiveDefinite(
     }
   const scale = Float64Array.from({ length: n }, (_, i) => Math.sqrt(out[i * n + i]!));
   return {
-    matrix: out.map((x, at) => (Math.floor(at / n) === at % n ? 1 : x / (scale[Math.floor(at / n)]! * scale[at % n]!))), // prettier-ignore
+    matrix: out.map((x, at) =>
+      Math.floor(at / n) === at % n ? 1 : x / (scale[Math.floor(at / n)]! * scale[at % n]!),
+    ),
     lifted: least - smallest,
   };
 }

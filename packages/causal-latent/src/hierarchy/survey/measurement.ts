@@ -31,11 +31,30 @@ export function startOf(s: Float64Array, groupOf: Int32Array, k: number): Measur
   const latents = new Float64Array(k * k);
   const sums = new Float64Array(k * k);
   for (let i = 0; i < p; i++)
-    for (let j = 0; j < p; j++) sums[groupOf[i]! * k + groupOf[j]!]! += i === j ? loadings[i]! ** 2 : s[i * p + j]! * Math.sign(loadings[i]! * loadings[j]!); // prettier-ignore
+    for (let j = 0; j < p; j++)
+      sums[groupOf[i]! * k + groupOf[j]!]! +=
+        i === j ? loadings[i]! ** 2 : s[i * p + j]! * Math.sign(loadings[i]! * loadings[j]!);
   for (let g = 0; g < k; g++)
     for (let h = 0; h < k; h++)
-      latents[g * k + h] = g === h ? 1 : 0.9 * Math.max(-0.95, Math.min(0.95, sums[g * k + h]! / Math.sqrt(Math.max(1e-9, sums[g * k + g]! * sums[h * k + h]!)))); // prettier-ignore
-  return { groupOf, numGroups: k, loadings, uniquenesses: loadings.map((x) => Math.max(LEAST, 1 - x * x)), latents, misfit: Infinity }; // prettier-ignore
+      latents[g * k + h] =
+        g === h
+          ? 1
+          : 0.9 *
+            Math.max(
+              -0.95,
+              Math.min(
+                0.95,
+                sums[g * k + h]! / Math.sqrt(Math.max(1e-9, sums[g * k + g]! * sums[h * k + h]!)),
+              ),
+            );
+  return {
+    groupOf,
+    numGroups: k,
+    loadings,
+    uniquenesses: loadings.map((x) => Math.max(LEAST, 1 - x * x)),
+    latents,
+    misfit: Infinity,
+  };
 }
 
 /** Loadings on one factor of a few items, by principal axis. */
@@ -43,9 +62,13 @@ function principal(s: Float64Array, p: number, members: readonly number[]): numb
   const m = members.length;
   if (m === 1) return [Math.sqrt(1 - LEAST) * 0.8];
   let v: number[] = members.map((i) => Math.sign(s[i * p + members[0]!]!) || 1);
-  let shared = members.map((i) => Math.min(0.9, Math.max(...members.map((j) => (j === i ? 0 : Math.abs(s[i * p + j]!)))))); // prettier-ignore
+  let shared = members.map((i) =>
+    Math.min(0.9, Math.max(...members.map((j) => (j === i ? 0 : Math.abs(s[i * p + j]!))))),
+  );
   for (let round = 0; round < 30; round++) {
-    const next = members.map((i, a) => members.reduce((sum, j, b) => sum + (i === j ? shared[a]! : s[i * p + j]!) * v[b]!, 0)); // prettier-ignore
+    const next = members.map((i, a) =>
+      members.reduce((sum, j, b) => sum + (i === j ? shared[a]! : s[i * p + j]!) * v[b]!, 0),
+    );
     const norm = Math.hypot(...next) || 1;
     v = next.map((x) => x / norm);
     if (round % 5 === 4) shared = v.map((x) => Math.min(0.9, norm * x * x));
@@ -120,7 +143,6 @@ export function fitMeasurement(
   steps: number,
   tolerance = 1e-7,
 ): Measurement {
-  // prettier-ignore
   const { groupOf, numGroups: k } = start;
   const p = groupOf.length;
   let model = start;

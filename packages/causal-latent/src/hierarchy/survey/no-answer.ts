@@ -1,7 +1,10 @@
 /** What stands for "no answer" among answers: words, and numbers that lie apart from all others. */
 
 /** Numbers that stand for "no answer" where they lie far from the other answers. */
-const CODES = [-1, -2, -7, -8, -9, -77, -88, -98, -99, -999, -9999, 7, 8, 9, 66, 77, 88, 96, 97, 98, 99, 777, 888, 997, 998, 999, 9999]; // prettier-ignore
+const CODES = [
+  -1, -2, -7, -8, -9, -77, -88, -98, -99, -999, -9999, 7, 8, 9, 66, 77, 88, 96, 97, 98, 99, 777,
+  888, 997, 998, 999, 9999,
+];
 
 /** Between the values of a measurement and a code there are at least so many of the widest gaps between values, and such a share of their range. */
 const APART = [3, 1 / 8] as const;
@@ -40,7 +43,9 @@ function strayCodes(used: readonly number[]): number[] {
   // −1 belongs to a scale from −1 to 1, not to one from 0 to 4
   const below = low < 0 && high > 2 * -low ? answers.filter((x) => x < 0 && CODES.includes(x)) : [];
   // 6 and 8 may be an answer that nobody chose in between, but for 9 beside 1 to 7
-  const stray = codes.filter((x) => x < 0 || x > 9 || x - high > 2 || (x === 9 && high === 7 && used.length > 7)); // prettier-ignore
+  const stray = codes.filter(
+    (x) => x < 0 || x > 9 || x - high > 2 || (x === 9 && high === 7 && used.length > 7),
+  );
   return [...below, ...stray].sort((a, b) => a - b);
 }
 
@@ -51,6 +56,7 @@ function codesApart(used: readonly number[]): number[] {
   const [low, high] = [values[0]!, values[values.length - 1]!];
   const widest = Math.max(...values.slice(1).map((x, i) => x - values[i]!));
   const gap = Math.max(APART[0] * widest, APART[1] * (high - low));
-  const beyond = (x: number): boolean => (low >= 0 && x < 0 && low - x > widest) || x - high > gap || low - x > gap; // prettier-ignore
+  const beyond = (x: number): boolean =>
+    (low >= 0 && x < 0 && low - x > widest) || x - high > gap || low - x > gap;
   return used.filter((x) => CODES.includes(x) && beyond(x));
 }

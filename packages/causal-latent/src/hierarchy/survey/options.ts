@@ -86,7 +86,9 @@ export const ITEMS: Schema<ItemOptions> = {
 };
 
 /** Those of functions that are given groups, which say the items themselves. */
-export const FOR_GROUPS = (({ items: _, ...rest }): Schema<Omit<ItemOptions, "items">> => rest)(ITEMS); // prettier-ignore
+export const FOR_GROUPS = (({ items: _, ...rest }): Schema<Omit<ItemOptions, "items">> => rest)(
+  ITEMS,
+);
 
 export const GROUPS: Schema<GroupOptions> = {
   ...ITEMS,

@@ -13,7 +13,8 @@ const plain = (name: string): string => name.toLowerCase().replace(/[^a-z]/g, ""
 
 /** Whether every answer of one item is an answer of the other too. */
 const within = (a: Item, b: Item): boolean =>
-  a.kind === b.kind && (a.kind === "continuous" || answers(a).every((label) => answers(b).includes(label))); // prettier-ignore
+  a.kind === b.kind &&
+  (a.kind === "continuous" || answers(a).every((label) => answers(b).includes(label)));
 
 /** Answers that were put together count one by one. */
 const answers = ({ labels }: Item): string[] => labels.flatMap((label) => label.split(" or "));
@@ -23,7 +24,8 @@ const isAlike = (a: Item, b: Item): boolean => a !== b && (within(a, b) || withi
 
 /** The items that only describe people, each with the reason; others must be answered in another way. */
 export function describesPeople(items: readonly Item[]): ReadonlyMap<Item, string> {
-  const named = (item: Item): boolean => PERSON.test(plain(item.name)) || PERHAPS.test(plain(item.name)); // prettier-ignore
+  const named = (item: Item): boolean =>
+    PERSON.test(plain(item.name)) || PERHAPS.test(plain(item.name));
   const others = items.filter((item) => !named(item));
   const out = new Map<Item, string>();
   for (const item of items) {
@@ -31,7 +33,10 @@ export function describesPeople(items: readonly Item[]): ReadonlyMap<Item, strin
     const alike = others.some((other) => isAlike(item, other));
     // ages are as continuous as reaction times, and no answers for that
     if (PERSON.test(word) ? !alike || item.kind === "continuous" : PERHAPS.test(word) && !alike)
-      out.set(item, "by its name and answers it describes people, and is no item; name it in items if it is one"); // prettier-ignore
+      out.set(
+        item,
+        "by its name and answers it describes people, and is no item; name it in items if it is one",
+      );
   }
   return out;
 }

@@ -6,7 +6,9 @@ export function withoutDummies(items: readonly Item[], setAside: SetAside[]): re
   const out = new Set<Item>();
   const placed = items.map(placesOf);
   items.forEach((item, i) => {
-    const twin = items.slice(0, i).find((other, j) => !out.has(other) && isRepeat(placed[i]!, placed[j]!)); // prettier-ignore
+    const twin = items
+      .slice(0, i)
+      .find((other, j) => !out.has(other) && isRepeat(placed[i]!, placed[j]!));
     if (twin === undefined) return;
     out.add(item);
     setAside.push({ name: item.name, reason: `it repeats ${twin.name}` });
@@ -14,7 +16,10 @@ export function withoutDummies(items: readonly Item[], setAside: SetAside[]): re
   const binary = items.filter((item) => item.numStates === 2 && !out.has(item));
   for (const first of binary) {
     if (out.has(first)) continue;
-    const set = exclusiveWith(first, binary.filter((item) => !out.has(item))); // prettier-ignore
+    const set = exclusiveWith(
+      first,
+      binary.filter((item) => !out.has(item)),
+    );
     if (set.length < 3 || !coversAll(set)) continue;
     const names = set.map(({ name }) => name);
     for (const item of set) {

@@ -49,10 +49,13 @@ export function replicate(survey: Survey, level: Level, settings: ReplicateSetti
   return {
     stability,
     free,
-    shares: [...counts].map(([numGroups, count]) => ({ numGroups, share: count / numReplicates })).sort((a, b) => b.share - a.share), // prettier-ignore
+    shares: [...counts]
+      .map(([numGroups, count]) => ({ numGroups, share: count / numReplicates }))
+      .sort((a, b) => b.share - a.share),
     interval(item, factor) {
       const sorted = loadings.map((x) => x[item * k + factor]!).sort((a, b) => a - b);
-      const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.max(0, Math.round(share * sorted.length - 0.5)))]!; // prettier-ignore
+      const at = (share: number): number =>
+        sorted[Math.min(sorted.length - 1, Math.max(0, Math.round(share * sorted.length - 0.5)))]!;
       return [at(tail), at(1 - tail)];
     },
   };
@@ -64,7 +67,6 @@ function matchedTo(
   again: Level,
   p: number,
 ): Pick<Level, "pattern" | "groupOf"> {
-  // prettier-ignore
   const inner = (f: number, g: number): number => {
     let sum = 0;
     for (let i = 0; i < p; i++) sum += pattern[i * k + f]! * again.pattern[i * k + g]!;
@@ -74,7 +76,10 @@ function matchedTo(
   const columns = assign(all.map((f) => all.map((g) => Math.abs(inner(f, g)))));
   const signs = all.map((f) => Math.sign(inner(f, columns[f]!)) || 1);
   return {
-    pattern: Float64Array.from({ length: p * k }, (_, at) => signs[at % k]! * again.pattern[at - (at % k) + columns[at % k]!]!), // prettier-ignore
+    pattern: Float64Array.from(
+      { length: p * k },
+      (_, at) => signs[at % k]! * again.pattern[at - (at % k) + columns[at % k]!]!,
+    ),
     groupOf: again.groupOf.map((g) => columns.indexOf(g)),
   };
 }

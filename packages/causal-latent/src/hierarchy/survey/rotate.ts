@@ -6,7 +6,10 @@ import { inverseOf } from "./matrices.js";
  * @see Kaiser (1958), "The varimax criterion for analytic rotation in factor analysis"
  */
 export function varimax(given: Float64Array, p: number, k: number): Float64Array {
-  const norm = Float64Array.from({ length: p }, (_, i) => Math.sqrt(given.subarray(i * k, i * k + k).reduce((sum, x) => sum + x * x, 0)) || 1); // prettier-ignore
+  const norm = Float64Array.from(
+    { length: p },
+    (_, i) => Math.sqrt(given.subarray(i * k, i * k + k).reduce((sum, x) => sum + x * x, 0)) || 1,
+  );
   const a = given.map((x, at) => x / norm[Math.floor(at / k)]!);
   for (let sweep = 0; sweep < 60; sweep++) {
     let turned = 0;
@@ -45,10 +48,14 @@ export function oblimin(
   p: number,
   k: number,
 ): { readonly loadings: Float64Array; readonly correlations: Float64Array } {
-  // prettier-ignore
-  const norm = Float64Array.from({ length: p }, (_, i) => Math.sqrt(given.subarray(i * k, i * k + k).reduce((sum, x) => sum + x * x, 0)) || 1); // prettier-ignore
+  const norm = Float64Array.from(
+    { length: p },
+    (_, i) => Math.sqrt(given.subarray(i * k, i * k + k).reduce((sum, x) => sum + x * x, 0)) || 1,
+  );
   const a = given.map((x, at) => x / norm[Math.floor(at / k)]!);
-  let turn: Float64Array = Float64Array.from({ length: k * k }, (_, at) => (Math.floor(at / k) === at % k ? 1 : 0)); // prettier-ignore
+  let turn: Float64Array = Float64Array.from({ length: k * k }, (_, at) =>
+    Math.floor(at / k) === at % k ? 1 : 0,
+  );
   const pattern = (t: Float64Array): { l: Float64Array; inverse: Float64Array } => {
     const inverse = generalInverse(t, k);
     // L = A T^{-⊤}
@@ -101,7 +108,10 @@ export function oblimin(
     if (size < 1e-6) break;
     step *= 2;
     for (let half = 0; half < 12; half++) {
-      const next = normalised(turn.map((x, at) => x - step * projected[at]!), k); // prettier-ignore
+      const next = normalised(
+        turn.map((x, at) => x - step * projected[at]!),
+        k,
+      );
       const tried = pattern(next);
       const result = gradient(tried.l);
       if (result.value < value - 0.5 * size * size * step || half === 11) {
@@ -122,7 +132,9 @@ export function oblimin(
 }
 
 function normalised(t: Float64Array, k: number): Float64Array {
-  const norms = Float64Array.from({ length: k }, (_, f) => Math.sqrt([...t.keys()].filter((at) => at % k === f).reduce((sum, at) => sum + t[at]! ** 2, 0))); // prettier-ignore
+  const norms = Float64Array.from({ length: k }, (_, f) =>
+    Math.sqrt([...t.keys()].filter((at) => at % k === f).reduce((sum, at) => sum + t[at]! ** 2, 0)),
+  );
   return t.map((x, at) => x / norms[at % k]!);
 }
 

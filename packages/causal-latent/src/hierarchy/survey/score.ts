@@ -47,15 +47,27 @@ export function scoreGroups(
   const given = checkOptions<Omit<ItemOptions, "items">>(fn, options, FOR_GROUPS);
   const names = groups.flatMap(({ items }) => items.map(({ name }) => name));
   if (names.length === 0) throw new DomainError(`${fn}: result has no groups to score`);
-  const survey = surveyOf(fn, table, { ...given, items: names, maxRows: Math.max(20, table.numRows) }); // prettier-ignore
+  const survey = surveyOf(fn, table, {
+    ...given,
+    items: names,
+    maxRows: Math.max(20, table.numRows),
+  });
   const lost = survey.setAside[0];
-  if (lost !== undefined) throw new InvalidDataError(`${fn}: item ${show(lost.name)} cannot be scored on table: ${lost.reason}`); // prettier-ignore
+  if (lost !== undefined)
+    throw new InvalidDataError(
+      `${fn}: item ${show(lost.name)} cannot be scored on table: ${lost.reason}`,
+    );
   const scores = survey.items.map((item) => prepare(item, survey.weights).scores);
   const loadings = survey.items.map(({ name }) => loadingIn(result, name));
-  const groupOf = survey.items.map(({ name }) => groups.findIndex(({ items }) => items.some((i) => i.name === name))); // prettier-ignore
+  const groupOf = survey.items.map(({ name }) =>
+    groups.findIndex(({ items }) => items.some((i) => i.name === name)),
+  );
   const k = groups.length;
   const inverse = inverseOf(float64Of(latentCorrelations).data, k);
-  const [out, precision] = [new Float64Array(table.numRows * k), new Float64Array(table.numRows * k)]; // prettier-ignore
+  const [out, precision] = [
+    new Float64Array(table.numRows * k),
+    new Float64Array(table.numRows * k),
+  ];
   for (let r = 0; r < table.numRows; r++) {
     given.signal?.throwIfAborted();
     const information = inverse.slice();
@@ -76,7 +88,10 @@ export function scoreGroups(
       precision[r * k + g] = Math.max(0, 1 - posterior[g * k + g]!);
     }
   }
-  return { scores: toArray(out, [table.numRows, k]), precision: toArray(precision, [table.numRows, k]) }; // prettier-ignore
+  return {
+    scores: toArray(out, [table.numRows, k]),
+    precision: toArray(precision, [table.numRows, k]),
+  };
 }
 
 function loadingIn({ groups }: GroupsResult, name: string): number {

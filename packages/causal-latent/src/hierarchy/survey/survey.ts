@@ -32,10 +32,20 @@ export interface Survey {
 /** The items of a table, checked. */
 export function surveyOf(fn: string, table: Table, options: ItemOptions): Survey {
   check(fn, "table", table, tableGuard);
-  const { items, orders = {}, missing, weights: weightsName, maxStates = 12, maxRows = 50_000, key = keyOf(0) } = options; // prettier-ignore
+  const {
+    items,
+    orders = {},
+    missing,
+    weights: weightsName,
+    maxStates = 12,
+    maxRows = 50_000,
+    key = keyOf(0),
+  } = options;
   const { columns, numRows } = table;
   if (columns.length > MOST_COLUMNS && items === undefined)
-    throw new InvalidDataError(`${fn}: table has ${columns.length} columns, at most ${MOST_COLUMNS} are looked through; name the items`); // prettier-ignore
+    throw new InvalidDataError(
+      `${fn}: table has ${columns.length} columns, at most ${MOST_COLUMNS} are looked through; name the items`,
+    );
   if (numRows < 10)
     throw new InvalidDataError(`${fn}: table must have at least 10 rows, got ${numRows}`);
   for (const [argument, names] of [
@@ -45,10 +55,13 @@ export function surveyOf(fn: string, table: Table, options: ItemOptions): Survey
   ] as const)
     for (const name of names)
       if (!columns.some((c) => c.name === name))
-        throw new DomainError(`${fn}: ${argument} names ${show(name)}, which is no column; known: ${columns.map((c) => c.name).join(", ")}`); // prettier-ignore
+        throw new DomainError(
+          `${fn}: ${argument} names ${show(name)}, which is no column; known: ${columns.map((c) => c.name).join(", ")}`,
+        );
   for (const [name, list] of Object.entries(orders)) {
     const again = list.find((label, i) => list.indexOf(label) !== i);
-    if (again !== undefined) throw new DomainError(`${fn}: orders.${name} has ${show(again)} twice`); // prettier-ignore
+    if (again !== undefined)
+      throw new DomainError(`${fn}: orders.${name} has ${show(again)} twice`);
   }
   const twice = items?.find((name, i) => items.indexOf(name) !== i);
   if (twice !== undefined) throw new DomainError(`${fn}: items names ${show(twice)} twice`);
@@ -70,10 +83,14 @@ export function surveyOf(fn: string, table: Table, options: ItemOptions): Survey
 function weightsOf(fn: string, table: Table, name: string): Float64Array {
   const found = columnOf(table, name);
   if (found.kind !== "number")
-    throw new InvalidDataError(`${fn}: weights must be a column of numbers, ${show(name)} holds categories`); // prettier-ignore
+    throw new InvalidDataError(
+      `${fn}: weights must be a column of numbers, ${show(name)} holds categories`,
+    );
   const wrong = found.values.findIndex((x) => !(x >= 0 && x < Infinity));
   if (wrong >= 0)
-    throw new InvalidDataError(`${fn}: weights must be finite and ≥ 0, got ${found.values[wrong]} in row ${wrong}`); // prettier-ignore
+    throw new InvalidDataError(
+      `${fn}: weights must be finite and ≥ 0, got ${found.values[wrong]} in row ${wrong}`,
+    );
   if (!found.values.some((x) => x > 0))
     throw new InvalidDataError(`${fn}: weights must not all be 0`);
   return found.values;
@@ -101,7 +118,6 @@ export function takeRows(
   weights: Float64Array | undefined,
   rows: Int32Array,
 ): Pick<Survey, "items" | "weights" | "numRows"> {
-  // prettier-ignore
   const pick = (x: Float64Array): Float64Array => Float64Array.from(rows, (r) => x[r]!);
   return {
     items: items.map((item) => ({ ...item, values: pick(item.values) })),
@@ -115,12 +131,14 @@ function answeredTogether(items: readonly Item[]): {
   readonly kept: readonly Item[];
   readonly apart: readonly SetAside[];
 } {
-  // prettier-ignore
   const p = items.length;
   const together = new Int32Array(p * p);
-  const known = items.map(({ values }) => Uint8Array.from(values, (x) => (x >= 0 || (x < 0 && x !== -1) ? 1 : 0))); // prettier-ignore
+  const known = items.map(({ values }) =>
+    Uint8Array.from(values, (x) => (x >= 0 || (x < 0 && x !== -1) ? 1 : 0)),
+  );
   items.forEach((item, i) => {
-    if (item.kind === "continuous") known[i] = Uint8Array.from(item.values, (x) => (Number.isNaN(x) ? 0 : 1)); // prettier-ignore
+    if (item.kind === "continuous")
+      known[i] = Uint8Array.from(item.values, (x) => (Number.isNaN(x) ? 0 : 1));
   });
   for (let i = 0; i < p; i++)
     for (let j = 0; j < i; j++) {
@@ -138,7 +156,10 @@ function answeredTogether(items: readonly Item[]): {
   const inside = new Set(items.keys());
   const apart: SetAside[] = [];
   for (;;) {
-    const lacks = [...inside].map((i) => ({ i, lacking: [...inside].filter((j) => j !== i && together[i * p + j]! < FEWEST_TOGETHER).length })); // prettier-ignore
+    const lacks = [...inside].map((i) => ({
+      i,
+      lacking: [...inside].filter((j) => j !== i && together[i * p + j]! < FEWEST_TOGETHER).length,
+    }));
     const worst = lacks.reduce((x, y) => (y.lacking > x.lacking ? y : x), { i: -1, lacking: 0 });
     if (worst.lacking === 0) break;
     inside.delete(worst.i);
@@ -156,10 +177,12 @@ export function correlated(
   signal?: AbortSignal,
   onPair?: (done: number) => void,
 ): { readonly matrix: Float64Array; readonly size: number; readonly lifted: number } {
-  // prettier-ignore
   const p = survey.items.length;
   const { matrix, sizes } = correlationsOf(survey.items, survey.weights, signal, onPair);
-  const below = [...sizes.keys()].filter((at) => at % p < Math.floor(at / p)).map((at) => sizes[at]!).sort((a, b) => a - b); // prettier-ignore
+  const below = [...sizes.keys()]
+    .filter((at) => at % p < Math.floor(at / p))
+    .map((at) => sizes[at]!)
+    .sort((a, b) => a - b);
   const size = below.length === 0 ? 0 : below[Math.floor(below.length / 2)]!;
   return { ...positiveDefinite(matrix, p, 1e-3), size };
 }
@@ -202,22 +225,35 @@ export function itemCorrelations(
 } {
   const fn = "itemCorrelations";
   const survey = surveyOf(fn, table, checkOptions<ItemOptions>(fn, options, ITEMS));
-  if (survey.items.length === 0) throw new InvalidDataError(`${fn}: no column can be an item: ${reasons(survey.setAside)}`); // prettier-ignore
+  if (survey.items.length === 0)
+    throw new InvalidDataError(`${fn}: no column can be an item: ${reasons(survey.setAside)}`);
   const p = survey.items.length;
   const { matrix, size, lifted } = correlated(survey, options.signal);
   const warnings = [...(lifted > 0.05 ? [mended(lifted)] : []), ...otherAnswers(survey.unlike)];
   const { setAside, notes } = survey;
-  return { names: survey.items.map(({ name }) => name), matrix: toArray(matrix, [p, p]), size, setAside, notes, warnings }; // prettier-ignore
+  return {
+    names: survey.items.map(({ name }) => name),
+    matrix: toArray(matrix, [p, p]),
+    size,
+    setAside,
+    notes,
+    warnings,
+  };
 }
 
 export const reasons = (setAside: readonly SetAside[]): string =>
-  setAside.slice(0, 5).map(({ name, reason }) => `${name}: ${reason}`).join("; ") || "there is none"; // prettier-ignore
+  setAside
+    .slice(0, 5)
+    .map(({ name, reason }) => `${name}: ${reason}`)
+    .join("; ") || "there is none";
 
 /** A warning about items that may be none. */
 export const otherAnswers = (names: readonly string[]): readonly string[] =>
   names.length === 0
     ? []
-    : [`most items have the same answers, ${names.join(", ")} ${names.length === 1 ? "has" : "have"} others: name the items in items if ${names.length === 1 ? "it is none" : "some are none"}`]; // prettier-ignore
+    : [
+        `most items have the same answers, ${names.join(", ")} ${names.length === 1 ? "has" : "have"} others: name the items in items if ${names.length === 1 ? "it is none" : "some are none"}`,
+      ];
 
 export const mended = (lifted: number): string =>
   `the correlations are not those of any variables: the smallest eigenvalue was lifted by ${lifted.toPrecision(2)}; few rows, many missing answers or rare ones do that`;

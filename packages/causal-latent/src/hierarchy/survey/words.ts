@@ -29,27 +29,55 @@ const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" :
  * @category Surveys
  */
 export function describeGroups(result: GroupsResult): string {
-  const { groups, alone, higher, setAside, items, numRows, parallelAnalysis, warnings, numGroupsShares, fit } = check("describeGroups", "result", result, anyRecord); // prettier-ignore
+  const {
+    groups,
+    alone,
+    higher,
+    setAside,
+    items,
+    numRows,
+    parallelAnalysis,
+    warnings,
+    numGroupsShares,
+    fit,
+  } = check("describeGroups", "result", result, anyRecord);
   const people = `The answers of ${numRows} people to ${items.length} items`;
   const sentences: string[] = [];
   if (groups.length === 0) sentences.push(`${people} fall into no groups.`);
   else {
-    const parts = groups.map(({ name, items: own }) => `${name} (${own.map((item) => (item.loading < 0 ? `${item.name}, reversed` : item.name)).join("; ")})`); // prettier-ignore
+    const parts = groups.map(
+      ({ name, items: own }) =>
+        `${name} (${own.map((item) => (item.loading < 0 ? `${item.name}, reversed` : item.name)).join("; ")})`,
+    );
     sentences.push(`${people} fall into ${count(groups.length, "group")}: ${list(parts)}.`);
   }
-  for (const { name, groups: own } of higher) sentences.push(`${list(own.map((g) => g.name))} share a latent above them, ${name}.`); // prettier-ignore
+  for (const { name, groups: own } of higher)
+    sentences.push(`${list(own.map((g) => g.name))} share a latent above them, ${name}.`);
   const doubtful = groups.flatMap(({ items: own }) =>
     own.filter(({ doubts }) => doubts.length > 0),
   );
-  if (doubtful.length > 0) sentences.push(`Doubtful: ${doubtful.map(({ name, doubts }) => `${name} (${doubts.join("; ")})`).join(", ")}.`); // prettier-ignore
-  if (alone.length > 0) sentences.push(`${list(alone)} ${alone.length === 1 ? "belongs" : "belong"} to no group.`); // prettier-ignore
+  if (doubtful.length > 0)
+    sentences.push(
+      `Doubtful: ${doubtful.map(({ name, doubts }) => `${name} (${doubts.join("; ")})`).join(", ")}.`,
+    );
+  if (alone.length > 0)
+    sentences.push(`${list(alone)} ${alone.length === 1 ? "belongs" : "belong"} to no group.`);
   if (groups.length > 0) {
     const share = numGroupsShares.find(({ numGroups }) => numGroups === groups.length)?.share;
-    const stable = share === undefined ? "" : `, and ${Math.round(100 * share)} % of resampled data sets have as many groups`; // prettier-ignore
+    const stable =
+      share === undefined
+        ? ""
+        : `, and ${Math.round(100 * share)} % of resampled data sets have as many groups`;
     sentences.push(`Parallel analysis counts ${count(parallelAnalysis, "factor")}${stable}.`);
-    if (Number.isFinite(fit.rmsea)) sentences.push(`With every item on its own group alone the misfit is RMSEA ${fit.rmsea.toFixed(3)}, CFI ${fit.cfi.toFixed(3)}, SRMR ${fit.srmr.toFixed(3)}.`); // prettier-ignore
+    if (Number.isFinite(fit.rmsea))
+      sentences.push(
+        `With every item on its own group alone the misfit is RMSEA ${fit.rmsea.toFixed(3)}, CFI ${fit.cfi.toFixed(3)}, SRMR ${fit.srmr.toFixed(3)}.`,
+      );
   }
-  if (setAside.length > 0) sentences.push(`Set aside: ${setAside.map(({ name, reason }) => `${name} (${reason})`).join(", ")}.`); // prettier-ignore
+  if (setAside.length > 0)
+    sentences.push(
+      `Set aside: ${setAside.map(({ name, reason }) => `${name} (${reason})`).join(", ")}.`,
+    );
   if (warnings.length > 0) sentences.push(`Mind: ${warnings.join("; ")}.`);
   return sentences.join(" ");
 }
@@ -82,11 +110,15 @@ export function toLavaan(result: GroupsResult): string {
   const latent = (name: string): string => (taken.has(name) ? `latent_${name}` : name);
   for (const { name } of all)
     if (!/^[A-Za-z.][\w.]*$/.test(name))
-      throw new DomainError(`toLavaan: names must begin with a letter and have letters, digits, dots and underscores, got "${name}"`); // prettier-ignore
+      throw new DomainError(
+        `toLavaan: names must begin with a letter and have letters, digits, dots and underscores, got "${name}"`,
+      );
   const lines = groups.map(({ name, items }) => {
     const cross = all.filter((item) => item.crossLoading?.group === name);
     return `${latent(name)} =~ ${[...items, ...cross].map((item) => item.name).join(" + ")}`;
   });
-  const above = higher.map(({ name, groups: own }) => `${latent(name)} =~ ${own.map((g) => latent(g.name)).join(" + ")}`); // prettier-ignore
+  const above = higher.map(
+    ({ name, groups: own }) => `${latent(name)} =~ ${own.map((g) => latent(g.name)).join(" + ")}`,
+  );
   return [...lines, ...above, ""].join("\n");
 }

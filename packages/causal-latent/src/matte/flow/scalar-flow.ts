@@ -43,7 +43,9 @@ export function scalarFlow(config: FlowConfig): ScalarFlow | undefined {
     case "rational-linear":
     case "rational-quadratic": {
       const { kind: _, ...sizes } = config as Extract<FlowConfig, { bins?: number }>;
-      return kind === "rational-linear" ? rationalLinearSpline(sizes) : rationalQuadraticSpline(sizes); // prettier-ignore
+      return kind === "rational-linear"
+        ? rationalLinearSpline(sizes)
+        : rationalQuadraticSpline(sizes);
     }
     case "sigmoidal": {
       const { kind: _, ...sizes } = config as Extract<FlowConfig, { hidden?: number }>;

@@ -76,7 +76,11 @@ function checkShapes(
   const [T, D, B, h4] = inputs.shape as [number, number, number, number];
   const h = weights.shape[2] ?? 0;
   const seen = [weights.shape, state.hidden.shape, state.cell.shape];
-  const wanted = [[D, 4 * h, h], [D, B, h], [D, B, h]]; // prettier-ignore
+  const wanted = [
+    [D, 4 * h, h],
+    [D, B, h],
+    [D, B, h],
+  ];
   if (
     inputs.shape.length !== 4 ||
     T < 1 ||

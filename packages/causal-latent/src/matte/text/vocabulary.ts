@@ -29,7 +29,11 @@ export interface Vocabulary {
   readonly words: readonly string[];
 }
 
-const LABELS: ReadonlyMap<string, number> = new Map([["0", 0], ["1", 1], ["?", -1]]); // prettier-ignore
+const LABELS: ReadonlyMap<string, number> = new Map([
+  ["0", 0],
+  ["1", 1],
+  ["?", -1],
+]);
 
 /** Throws unless a vocabulary is what {@link vocabularyOf} makes. */
 export function checkVocabulary(fn: string, vocabulary: Vocabulary): void {

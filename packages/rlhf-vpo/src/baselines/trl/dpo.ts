@@ -65,7 +65,23 @@ export type TrlDpoName =
   | "sft"
   | "sigmoidNorm";
 
-const NAMES: readonly TrlDpoName[] = ["sigmoid", "hinge", "ipo", "exoPair", "ncaPair", "robust", "bcoPair", "sppoHard", "aot", "aotUnpaired", "apoZero", "apoDown", "discopop", "sft", "sigmoidNorm"]; // prettier-ignore
+const NAMES: readonly TrlDpoName[] = [
+  "sigmoid",
+  "hinge",
+  "ipo",
+  "exoPair",
+  "ncaPair",
+  "robust",
+  "bcoPair",
+  "sppoHard",
+  "aot",
+  "aotUnpaired",
+  "apoZero",
+  "apoDown",
+  "discopop",
+  "sft",
+  "sigmoidNorm",
+];
 
 /**
  * What the log-ratio u of a response counts as: u itself (reverse KL), $1 - e^{-u}$ (forward KL), $\ln 2\sigma(u)$ (Jensen-Shannon), or
@@ -184,7 +200,10 @@ export function trlDpoLoss(batch: ReferencedTokens, options: TrlDpoOptions = {})
     masked(fn, "rejectedMask", batch.rejectedMask, tokens),
   ];
   const rejected = matrix(fn, "rejected", batch.rejected, tokens);
-  const [upWeights, downWeights] = [desensitised(up, down, ldAlpha), desensitised(down, up, ldAlpha)]; // prettier-ignore
+  const [upWeights, downWeights] = [
+    desensitised(up, down, ldAlpha),
+    desensitised(down, up, ldAlpha),
+  ];
   const policy = [rowSum(mul(tokens, upWeights)), rowSum(mul(rejected, downWeights))] as const;
   const reference = [
     rowSum(mul(matrix(fn, "refChosen", batch.refChosen, tokens), upWeights)),

@@ -89,7 +89,14 @@ const CPO = {
  */
 export function trlCpoLoss(batch: TokenPairs, options: TrlCpoOptions = {}): NdArray {
   const fn = "trlCpoLoss";
-  const { loss = "sigmoid", beta = 0.1, cpoAlpha = 1, gamma = 0.5, labelSmoothing: e = 0, alphaPo = 0 } = checkOptions<TrlCpoOptions>(fn, options, CPO); // prettier-ignore
+  const {
+    loss = "sigmoid",
+    beta = 0.1,
+    cpoAlpha = 1,
+    gamma = 0.5,
+    labelSmoothing: e = 0,
+    alphaPo = 0,
+  } = checkOptions<TrlCpoOptions>(fn, options, CPO);
   check(fn, "batch", batch, recordOf(TOKENS));
   const { tokens, up, logps } = sums(fn, batch, loss === "ipo" || loss === "simpo");
   const shaped = (p: NdArray): NdArray =>
@@ -161,8 +168,14 @@ export function trlOrpoLoss(
  * @category Losses of TRL
  */
 export function trlXpoLoss(
-  batch: Omit<ReferencedTokens, "chosenCollision" | "rejectedCollision"> & { readonly sample: ArrayInput }, // prettier-ignore
-  options: { readonly loss?: "sigmoid" | "ipo"; readonly beta?: number; readonly alpha?: number } = {}, // prettier-ignore
+  batch: Omit<ReferencedTokens, "chosenCollision" | "rejectedCollision"> & {
+    readonly sample: ArrayInput;
+  },
+  options: {
+    readonly loss?: "sigmoid" | "ipo";
+    readonly beta?: number;
+    readonly alpha?: number;
+  } = {},
 ): NdArray {
   const fn = "trlXpoLoss";
   const {
@@ -177,11 +190,18 @@ export function trlXpoLoss(
   const { chosenCollision: _, rejectedCollision: __, ...fields } = REFERENCED;
   check(fn, "batch", batch, recordOf({ ...fields, sample: anything }));
   const { tokens, logps } = sums(fn, batch, false);
-  const { logps: reference } = sums(fn, { ...batch, chosen: batch.refChosen, rejected: batch.refRejected }, false); // prettier-ignore
+  const { logps: reference } = sums(
+    fn,
+    { ...batch, chosen: batch.refChosen, rejected: batch.refRejected },
+    false,
+  );
   const delta = sub(sub(logps[0], reference[0]), sub(logps[1], reference[1]));
-  const losses = loss === "sigmoid" ? softplus(neg(mul(beta, delta))) : square(sub(delta, 1 / (2 * beta))); // prettier-ignore
+  const losses =
+    loss === "sigmoid" ? softplus(neg(mul(beta, delta))) : square(sub(delta, 1 / (2 * beta)));
   const sample = numeric(fn, "sample", batch.sample);
   if (sample.shape.join() !== String(tokens.shape[0]))
-    throw new ShapeError(`${fn}: sample must have shape [${tokens.shape[0]!}], got [${sample.shape.join(", ")}]`); // prettier-ignore
+    throw new ShapeError(
+      `${fn}: sample must have shape [${tokens.shape[0]!}], got [${sample.shape.join(", ")}]`,
+    );
   return add(mean(losses), mul(alpha, mean(sample)));
 }

@@ -81,7 +81,8 @@ export function matrix(fn: string, name: string, x: ArrayInput, like?: NdArray):
 export function masked(fn: string, name: string, x: ArrayInput, like: NdArray): Rows {
   const mask = matrix(fn, name, x, like);
   finite(fn, name, mask).forEach((m, i) => {
-    if (m !== 0 && m !== 1) throw new DomainError(`${fn}: ${name} must be 0 or 1, got ${m} at flat index ${i}`); // prettier-ignore
+    if (m !== 0 && m !== 1)
+      throw new DomainError(`${fn}: ${name} must be 0 or 1, got ${m} at flat index ${i}`);
   });
   const plain = read(fn, name, mask);
   return { mask: plain, counts: rowSum(plain) };

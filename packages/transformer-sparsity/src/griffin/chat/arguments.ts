@@ -17,7 +17,9 @@ export function bind<N extends readonly string[]>(
 }
 
 export function textArgument(fn: string, x: Value | undefined): string {
-  return typeof x === "string" ? x : fail(`${fn} needs text, got ${x === undefined ? "nothing" : typeName(x)}`); // prettier-ignore
+  return typeof x === "string"
+    ? x
+    : fail(`${fn} needs text, got ${x === undefined ? "nothing" : typeName(x)}`);
 }
 
 export function wholeArgument(fn: string, x: Value | undefined, fallback: number): number {

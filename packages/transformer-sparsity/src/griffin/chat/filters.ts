@@ -66,7 +66,11 @@ const dictsort: Filter = (x, args) => {
   if (place !== "key" && place !== "value") fail('dictsort is by "key" or "value"');
   const part = (pair: Value): Value => (pair as Tuple).items[place === "key" ? 0 : 1]!;
   const fold = flagArgument(cased) ? part : (pair: Value) => folded(part(pair));
-  return sorted([...x].map((pair) => new Tuple(pair)), fold, flagArgument(reverse)); // prettier-ignore
+  return sorted(
+    [...x].map((pair) => new Tuple(pair)),
+    fold,
+    flagArgument(reverse),
+  );
 };
 
 const map: Filter = (x, args) => {
@@ -91,8 +95,11 @@ const choose = (name: string, field: boolean, wanted: boolean): Filter => {
     const [by, rest] = field ? [list[0], list.slice(1)] : [undefined, list];
     if (field && by === undefined) fail(`${name} needs the name of a member`);
     const [test, other] = rest;
-    const passes = test === undefined ? truth : (item: Value) => testOf(textArgument(name, test))(item, other); // prettier-ignore
-    return new Lazy(itemsOf(x).filter((item) => passes(by === undefined ? item : path(item, by)) === wanted)); // prettier-ignore
+    const passes =
+      test === undefined ? truth : (item: Value) => testOf(textArgument(name, test))(item, other);
+    return new Lazy(
+      itemsOf(x).filter((item) => passes(by === undefined ? item : path(item, by)) === wanted),
+    );
   };
 };
 
@@ -105,10 +112,25 @@ export function filterOf(name: string): Filter {
 }
 
 const tojson: Filter = (x, args) => {
-  const [ascii, indent, separators, sortKeys] = bind("tojson", args, "ensure_ascii", "indent", "separators", "sort_keys"); // prettier-ignore
-  const level = indent === undefined || indent === null ? undefined : typeof indent === "string" ? indent : " ".repeat(Math.min(MAX_INDENT, Math.max(0, wholeArgument("tojson", indent, 0)))); // prettier-ignore
+  const [ascii, indent, separators, sortKeys] = bind(
+    "tojson",
+    args,
+    "ensure_ascii",
+    "indent",
+    "separators",
+    "sort_keys",
+  );
+  const level =
+    indent === undefined || indent === null
+      ? undefined
+      : typeof indent === "string"
+        ? indent
+        : " ".repeat(Math.min(MAX_INDENT, Math.max(0, wholeArgument("tojson", indent, 0))));
   const given = separators === undefined || separators === null ? undefined : itemsOf(separators);
-  const pair = given?.map((part) => textArgument("tojson", part)) ?? [level === undefined ? ", " : ",", ": "]; // prettier-ignore
+  const pair = given?.map((part) => textArgument("tojson", part)) ?? [
+    level === undefined ? ", " : ",",
+    ": ",
+  ];
   if (pair.length !== 2) fail("tojson needs two separators");
   const style: JsonStyle = {
     ascii: flagArgument(ascii),
@@ -125,7 +147,11 @@ const MAX_INDENT = 100;
 const integer: Filter = (x, args) => {
   const [fallback] = bind("int", args, "default");
   if (x instanceof Undefined) x.refuse();
-  const number = numeric(x) ?? (typeof x === "string" && /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i.test(x) ? Number(x) : NaN); // prettier-ignore
+  const number =
+    numeric(x) ??
+    (typeof x === "string" && /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i.test(x)
+      ? Number(x)
+      : NaN);
   return Number.isFinite(number) ? Math.trunc(number) : wholeArgument("int", fallback, 0);
 };
 
@@ -146,7 +172,8 @@ const round: Filter = (x, args) => {
 
 const total: Filter = (x, args) => {
   const [by, start] = bind("sum", args, "attribute", "start");
-  const items = by === undefined || by === null ? itemsOf(x) : itemsOf(x).map((item) => path(item, by)); // prettier-ignore
+  const items =
+    by === undefined || by === null ? itemsOf(x) : itemsOf(x).map((item) => path(item, by));
   const all = start === undefined ? [0, ...items] : [start, ...items];
   const numbers = all.map((item) => numeric(item) ?? fail("sum is of numbers"));
   const sum = numbers.reduce((a, b) => a + b, 0);
@@ -178,18 +205,29 @@ const unique: Filter = (x, args) => {
 
 const indent: Filter = (x, args) => {
   const [width, first, blank] = bind("indent", args, "width", "first", "blank");
-  const by = typeof width === "string" ? width : " ".repeat(Math.min(MAX_INDENT, Math.max(0, wholeArgument("indent", width, 4)))); // prettier-ignore
+  const by =
+    typeof width === "string"
+      ? width
+      : " ".repeat(Math.min(MAX_INDENT, Math.max(0, wholeArgument("indent", width, 4))));
   const lines = text(x).split("\n");
   checkLength(lines.length * by.length);
-  const shown = lines.map((line, i) => i > 0 && (line !== "" || flagArgument(blank)) ? by + line : line); // prettier-ignore
+  const shown = lines.map((line, i) =>
+    i > 0 && (line !== "" || flagArgument(blank)) ? by + line : line,
+  );
   return (flagArgument(first) ? by : "") + joined(shown, "\n");
 };
 
 const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
-  ["trim", (x, args) => {
-    const [chars] = bind("trim", args, "chars");
-    return strip(text(x), chars === undefined || chars === null ? undefined : textArgument("trim", chars)); // prettier-ignore
-  }],
+  [
+    "trim",
+    (x, args) => {
+      const [chars] = bind("trim", args, "chars");
+      return strip(
+        text(x),
+        chars === undefined || chars === null ? undefined : textArgument("trim", chars),
+      );
+    },
+  ],
   ["string", plain("string", text)],
   ["tojson", tojson],
   ["length", plain("length", lengthOf)],
@@ -198,21 +236,41 @@ const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ["d", defaulted],
   ["list", plain("list", (x) => [...itemsOf(x)])],
   ["first", plain("first", (x) => first(itemsOf(x), "first"))],
-  ["last", plain("last", (x) => first([...(x instanceof Lazy ? fail("last needs a list; put list before it") : itemsOf(x))].reverse(), "last"))], // prettier-ignore
-  ["join", (x, args) => {
-    const [by, member] = bind("join", args, "d", "attribute");
-    const items = member === undefined || member === null ? itemsOf(x) : itemsOf(x).map((item) => path(item, member)); // prettier-ignore
-    return joined(items.map(text), by === undefined ? "" : text(by));
-  }],
+  [
+    "last",
+    plain("last", (x) =>
+      first(
+        [
+          ...(x instanceof Lazy ? fail("last needs a list; put list before it") : itemsOf(x)),
+        ].reverse(),
+        "last",
+      ),
+    ),
+  ],
+  [
+    "join",
+    (x, args) => {
+      const [by, member] = bind("join", args, "d", "attribute");
+      const items =
+        member === undefined || member === null
+          ? itemsOf(x)
+          : itemsOf(x).map((item) => path(item, member));
+      return joined(items.map(text), by === undefined ? "" : text(by));
+    },
+  ],
   ["upper", plain("upper", (x) => text(x).toUpperCase())],
   ["lower", plain("lower", (x) => text(x).toLowerCase())],
   ["capitalize", plain("capitalize", (x) => capitalize(text(x)))],
   ["title", plain("title", (x) => text(x).replace(/[^-\s({[<]+/gu, titleWord))],
-  ["replace", (x, args) => {
-    const [old, by, most] = bind("replace", args, "old", "new", "count");
-    if (old === undefined || by === undefined) return fail("replace needs what to replace, and by what");
-    return replace(text(x), text(old), text(by), wholeArgument("replace", most, -1));
-  }],
+  [
+    "replace",
+    (x, args) => {
+      const [old, by, most] = bind("replace", args, "old", "new", "count");
+      if (old === undefined || by === undefined)
+        return fail("replace needs what to replace, and by what");
+      return replace(text(x), text(old), text(by), wholeArgument("replace", most, -1));
+    },
+  ],
   ["sort", sort],
   ["dictsort", dictsort],
   ["map", map],
@@ -221,27 +279,55 @@ const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ["selectattr", choose("selectattr", true, true)],
   ["rejectattr", choose("rejectattr", true, false)],
   ["int", integer],
-  ["float", (x, args) => {
-    const [fallback] = bind("float", args, "default");
-    if (x instanceof Undefined) x.refuse();
-    const number = numeric(x) ?? (typeof x === "string" && x.trim() !== "" ? Number(x) : NaN);
-    return Number.isNaN(number) ? (fallback ?? new Float(0)) : new Float(number);
-  }],
-  ["abs", plain("abs", (x) => typeof x === "number" ? Math.abs(x) : x instanceof Float ? new Float(Math.abs(x.value)) : fail("abs is of numbers"))], // prettier-ignore
+  [
+    "float",
+    (x, args) => {
+      const [fallback] = bind("float", args, "default");
+      if (x instanceof Undefined) x.refuse();
+      const number = numeric(x) ?? (typeof x === "string" && x.trim() !== "" ? Number(x) : NaN);
+      return Number.isNaN(number) ? (fallback ?? new Float(0)) : new Float(number);
+    },
+  ],
+  [
+    "abs",
+    plain("abs", (x) =>
+      typeof x === "number"
+        ? Math.abs(x)
+        : x instanceof Float
+          ? new Float(Math.abs(x.value))
+          : fail("abs is of numbers"),
+    ),
+  ],
   ["round", round],
   ["sum", total],
   ["max", extreme("max", 1)],
   ["min", extreme("min", -1)],
   ["unique", unique],
-  ["reverse", plain("reverse", (x) => typeof x === "string" ? Array.from(x).reverse().join("") : new Lazy([...itemsOf(x)].reverse()))], // prettier-ignore
-  ["items", plain("items", (x) => x instanceof Undefined ? new Lazy([]) : isDict(x) ? new Lazy([...x].map((pair) => new Tuple(pair))) : fail(`items is of objects, got ${typeName(x)}`))], // prettier-ignore
+  [
+    "reverse",
+    plain("reverse", (x) =>
+      typeof x === "string"
+        ? Array.from(x).reverse().join("")
+        : new Lazy([...itemsOf(x)].reverse()),
+    ),
+  ],
+  [
+    "items",
+    plain("items", (x) =>
+      x instanceof Undefined
+        ? new Lazy([])
+        : isDict(x)
+          ? new Lazy([...x].map((pair) => new Tuple(pair)))
+          : fail(`items is of objects, got ${typeName(x)}`),
+    ),
+  ],
   ["attr", (x, args) => attribute(x, textArgument("attr", bind("attr", args, "name")[0]))],
   ["indent", indent],
   ["wordcount", plain("wordcount", (x) => (text(x).match(/[\p{L}\p{N}_]+/gu) ?? []).length)],
   ["safe", plain("safe", text)],
   ["escape", plain("escape", escaped)],
   ["e", plain("e", escaped)],
-]); // prettier-ignore
+]);
 
 function first(items: readonly Value[], name: string): Value {
   return items.length > 0 ? items[0]! : new Undefined(`the ${name} of nothing`);
@@ -260,6 +346,12 @@ function titleWord(word: string): string {
 }
 
 function escaped(x: Value): string {
-  const names: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;" }; // prettier-ignore
+  const names: Readonly<Record<string, string>> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&#34;",
+    "'": "&#39;",
+  };
   return text(x).replace(/[&<>"']/g, (character) => names[character]!);
 }

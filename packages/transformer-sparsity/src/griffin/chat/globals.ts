@@ -28,27 +28,37 @@ export function globals(now: Date): Scope {
     const [message] = bind("raise_exception", args, "message");
     throw new RaisedByTemplate(text(message ?? null));
   });
-  add("strftime_now", (args) => strftime(textArgument("strftime_now", bind("strftime_now", args, "format")[0]), now)); // prettier-ignore
+  add("strftime_now", (args) =>
+    strftime(textArgument("strftime_now", bind("strftime_now", args, "format")[0]), now),
+  );
   add("range", (args) => {
     const [first, second, third] = bind("range", args, "start", "stop", "step");
     if (first === undefined) fail("range needs a number");
-    const [start, stop] = second === undefined ? [0, wholeArgument("range", first, 0)] : [wholeArgument("range", first, 0), wholeArgument("range", second, 0)]; // prettier-ignore
+    const [start, stop] =
+      second === undefined
+        ? [0, wholeArgument("range", first, 0)]
+        : [wholeArgument("range", first, 0), wholeArgument("range", second, 0)];
     const step = wholeArgument("range", third, 1);
     if (step === 0) fail("range needs a step that is not 0");
     const count = Math.max(0, Math.ceil((stop - start) / step));
     if (count > MAX_RANGE) fail(`range gives ${count} numbers, expected at most ${MAX_RANGE}`);
     const shown = `range(${start}, ${stop}${step === 1 ? "" : `, ${step}`})`;
-    return new View("range", Array.from({ length: count }, (_, i) => start + i * step), shown); // prettier-ignore
+    return new View(
+      "range",
+      Array.from({ length: count }, (_, i) => start + i * step),
+      shown,
+    );
   });
   add("namespace", ({ list, named }) => {
     const space = new Namespace();
     for (const given of list) {
       if (isDict(given)) for (const [key, value] of given) space.fields.set(String(key), value);
-      else for (const pair of itemsOf(given)) {
-        const [key, value] = itemsOf(pair);
-        space.fields.set(textArgument("namespace", key), value ?? null);
-      }
-    } // prettier-ignore
+      else
+        for (const pair of itemsOf(given)) {
+          const [key, value] = itemsOf(pair);
+          space.fields.set(textArgument("namespace", key), value ?? null);
+        }
+    }
     for (const [key, value] of named) space.fields.set(key, value);
     return space;
   });
@@ -59,7 +69,20 @@ export function globals(now: Date): Scope {
   return scope;
 }
 
-const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]; // prettier-ignore
+const MONTHS = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December",
+];
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /** Local time by the directives of C; English names. */

@@ -113,7 +113,11 @@ export class Interpreter {
   private statement(node: Node, scope: Scope, out: string[]): Ending {
     this.spend(1);
     if (isNode(node, "If"))
-      return this.block(truth(this.value(node.test, scope)) ? node.body : node.alternate, scope, out); // prettier-ignore
+      return this.block(
+        truth(this.value(node.test, scope)) ? node.body : node.alternate,
+        scope,
+        out,
+      );
     if (isNode(node, "For")) return this.loop(node, scope, out);
     if (node.type === "Break") return "break";
     if (node.type === "Continue") return "continue";
@@ -125,7 +129,8 @@ export class Interpreter {
   }
 
   private printed(node: Node, scope: Scope): Value {
-    if (isNode(node, "FilterStatement")) return this.filter(this.captured(node.body, scope), node.filter, scope); // prettier-ignore
+    if (isNode(node, "FilterStatement"))
+      return this.filter(this.captured(node.body, scope), node.filter, scope);
     if (!isNode(node, "CallStatement")) return this.value(node, scope);
     const inner = new Scope(scope);
     const caller = { name: { value: "caller" }, args: node.callerArgs ?? [], body: node.body };
@@ -135,7 +140,9 @@ export class Interpreter {
   }
 
   private assigned(node: Nodes["Set"], scope: Scope): Value {
-    return node.value === null ? this.captured(node.body, new Scope(scope)) : this.value(node.value, scope); // prettier-ignore
+    return node.value === null
+      ? this.captured(node.body, new Scope(scope))
+      : this.value(node.value, scope);
   }
 
   private assign(target: Node, value: Value, scope: Scope): void {
@@ -188,13 +195,17 @@ export class Interpreter {
     return new Callable(name.value, ({ list, named }) => {
       const inner = new Scope(scope);
       const rest = new Map(named);
-      if (list.length > parameters.length) fail(`macro "${name.value}" takes at most ${parameters.length} arguments`); // prettier-ignore
+      if (list.length > parameters.length)
+        fail(`macro "${name.value}" takes at most ${parameters.length} arguments`);
       parameters.forEach((parameter, i) => {
         const twice = i < list.length && rest.has(parameter.name);
         if (twice) fail(`macro "${name.value}" got its argument "${parameter.name}" twice`);
         const given = i < list.length ? list[i] : rest.get(parameter.name);
         rest.delete(parameter.name);
-        const otherwise = (): Value => parameter.fallback ? this.value(parameter.fallback, inner) : new Undefined(`"${parameter.name}"`); // prettier-ignore
+        const otherwise = (): Value =>
+          parameter.fallback
+            ? this.value(parameter.fallback, inner)
+            : new Undefined(`"${parameter.name}"`);
         inner.set(parameter.name, given === undefined ? otherwise() : given);
       });
       const caller = rest.get("caller");
@@ -216,20 +227,34 @@ export class Interpreter {
     if (isNode(node, "FloatLiteral")) return new Float(node.value);
     if (isNode(node, "ArrayLiteral"))
       return this.made(node.value.map((item) => this.value(item, scope)));
-    if (isNode(node, "TupleLiteral")) return this.made(new Tuple(node.value.map((item) => this.value(item, scope)))); // prettier-ignore
+    if (isNode(node, "TupleLiteral"))
+      return this.made(new Tuple(node.value.map((item) => this.value(item, scope))));
     if (isNode(node, "ObjectLiteral"))
-      return this.made(new Map([...node.value].map(([key, item]) => [keyOf(this.value(key, scope)), this.value(item, scope)]))); // prettier-ignore
+      return this.made(
+        new Map(
+          [...node.value].map(([key, item]) => [
+            keyOf(this.value(key, scope)),
+            this.value(item, scope),
+          ]),
+        ),
+      );
     if (isNode(node, "MemberExpression")) return this.member(node, scope);
     if (isNode(node, "CallExpression"))
       return this.call(this.value(node.callee, scope), this.arguments(node.args, scope));
-    if (isNode(node, "FilterExpression")) return this.filter(this.value(node.operand, scope), node.filter, scope); // prettier-ignore
+    if (isNode(node, "FilterExpression"))
+      return this.filter(this.value(node.operand, scope), node.filter, scope);
     if (isNode(node, "TestExpression")) return this.test(node, scope);
     if (isNode(node, "BinaryExpression")) return this.binary(node, scope);
     if (isNode(node, "UnaryExpression")) return this.unary(node, scope);
     if (isNode(node, "Ternary"))
-      return this.value(truth(this.value(node.condition, scope)) ? node.trueExpr : node.falseExpr, scope); // prettier-ignore
+      return this.value(
+        truth(this.value(node.condition, scope)) ? node.trueExpr : node.falseExpr,
+        scope,
+      );
     if (isNode(node, "SelectExpression"))
-      return truth(this.value(node.test, scope)) ? this.value(node.lhs, scope) : new Undefined("the value of an if without else"); // prettier-ignore
+      return truth(this.value(node.test, scope))
+        ? this.value(node.lhs, scope)
+        : new Undefined("the value of an if without else");
     return fail(`${node.type} is not understood`);
   }
 
@@ -254,9 +279,9 @@ export class Interpreter {
     const named = new Map<string, Value>();
     for (const node of nodes) {
       if (isNode(node, "KeywordArgumentExpression"))
-        named.set(node.key.value, this.value(node.value, scope)); // prettier-ignore
+        named.set(node.key.value, this.value(node.value, scope));
       else if (isNode(node, "SpreadExpression"))
-        list.push(...itemsOf(this.value(node.argument, scope))); // prettier-ignore
+        list.push(...itemsOf(this.value(node.argument, scope)));
       else if (isNode(node, "KeywordSpreadExpression")) {
         const more = this.value(node.argument, scope);
         if (!isDict(more)) return fail("** needs an object");

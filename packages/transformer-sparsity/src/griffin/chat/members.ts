@@ -38,8 +38,10 @@ function missing(name: string): Undefined {
 }
 
 function item(object: Value, key: Value): Value | undefined {
-  if (isDict(object)) return typeof key === "string" || typeof key === "number" ? object.get(key) : undefined; // prettier-ignore
-  if (object instanceof Namespace) return typeof key === "string" ? object.fields.get(key) : undefined; // prettier-ignore
+  if (isDict(object))
+    return typeof key === "string" || typeof key === "number" ? object.get(key) : undefined;
+  if (object instanceof Namespace)
+    return typeof key === "string" ? object.fields.get(key) : undefined;
   if (typeof key !== "number" && typeof key !== "boolean") return undefined;
   const items = indexed(object);
   return items?.at(Number(key));
@@ -86,7 +88,10 @@ const DICT: ReadonlyMap<string, DictMethod> = new Map<string, DictMethod>([
     "items",
     (x, args) => {
       bind("items", args);
-      return new View("dict_items", [...x].map((pair) => new Tuple(pair))); // prettier-ignore
+      return new View(
+        "dict_items",
+        [...x].map((pair) => new Tuple(pair)),
+      );
     },
   ],
   [
@@ -122,7 +127,9 @@ export function slice(
   if (object instanceof Undefined) return object.refuse();
   const bound = (x: Value | undefined): number | undefined => {
     if (x === undefined || x === null) return undefined;
-    return typeof x === "number" || typeof x === "boolean" ? Number(x) : fail("the ends of a slice must be integers"); // prettier-ignore
+    return typeof x === "number" || typeof x === "boolean"
+      ? Number(x)
+      : fail("the ends of a slice must be integers");
   };
   const items = indexed(object) ?? fail(`${typeName(object)} cannot be sliced`);
   const by = bound(step) ?? 1;

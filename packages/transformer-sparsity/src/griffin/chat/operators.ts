@@ -46,14 +46,16 @@ export function binary(operator: string, a: Value, b: Value): Value {
 function arithmetic(operator: string, a: Value, b: Value): Value {
   for (const side of [a, b]) if (side instanceof Undefined) side.refuse();
   const [x, y] = [numeric(a), numeric(b)];
-  if (x !== undefined && y !== undefined) return ofNumbers(operator, x, y, a instanceof Float || b instanceof Float); // prettier-ignore
+  if (x !== undefined && y !== undefined)
+    return ofNumbers(operator, x, y, a instanceof Float || b instanceof Float);
   if (operator === "+") {
     if (typeof a === "string" && typeof b === "string") return a + b;
     if (isList(a) && isList(b)) return [...a, ...b];
     if (a instanceof Tuple && b instanceof Tuple) return new Tuple([...a.items, ...b.items]);
   }
   if (operator === "*") {
-    const repeated = typeof b === "number" ? times(a, b) : typeof a === "number" ? times(b, a) : undefined; // prettier-ignore
+    const repeated =
+      typeof b === "number" ? times(a, b) : typeof a === "number" ? times(b, a) : undefined;
     if (repeated !== undefined) return repeated;
   }
   return fail(`${typeName(a)} and ${typeName(b)} have no "${operator}"`);
@@ -61,7 +63,8 @@ function arithmetic(operator: string, a: Value, b: Value): Value {
 
 function times(x: Value, count: number): Value | undefined {
   if (typeof x !== "string" && !isList(x)) return undefined;
-  if (count * x.length > MAX_REPEATED) fail(`repeated ${count} times, it would be longer than ${MAX_REPEATED}`); // prettier-ignore
+  if (count * x.length > MAX_REPEATED)
+    fail(`repeated ${count} times, it would be longer than ${MAX_REPEATED}`);
   if (typeof x === "string") return x.repeat(Math.max(0, count));
   return Array.from({ length: Math.max(0, count) }, () => x).flat();
 }

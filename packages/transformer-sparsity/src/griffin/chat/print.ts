@@ -53,11 +53,17 @@ function decimal(x: number): string {
   if (exponent < -4 || exponent >= 16)
     return `${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
   if (Object.is(x, -0)) return "-0.0";
-  const plain = exponent < 0 ? x.toFixed(mantissa.replace(/[-.]/g, "").length - 1 - exponent) : String(x); // prettier-ignore
+  const plain =
+    exponent < 0 ? x.toFixed(mantissa.replace(/[-.]/g, "").length - 1 - exponent) : String(x);
   return plain.includes(".") ? plain : `${plain}.0`;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" }; // prettier-ignore
+const ESCAPES: Readonly<Record<string, string>> = {
+  "\\": "\\\\",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+};
 
 /** Text in quotes; what does not print is written by its number. */
 function quoted(x: string): string {
@@ -92,7 +98,14 @@ export function json(x: Value, style: JsonStyle, depth = 0): string {
   if (typeof x === "number") return integer(x);
   if (x instanceof Float) return Number.isFinite(x.value) ? decimal(x.value) : notFinite(x.value);
   const items = isList(x) ? x : x instanceof Tuple ? x.items : undefined;
-  if (items) return enclosed("[", items.map((item) => json(item, style, depth + 1)), "]", style, depth); // prettier-ignore
+  if (items)
+    return enclosed(
+      "[",
+      items.map((item) => json(item, style, depth + 1)),
+      "]",
+      style,
+      depth,
+    );
   if (!isDict(x)) return fail(`${typeName(x)} cannot be written as JSON`);
   const pairs = [...x];
   if (style.sortKeys) pairs.sort(([a], [b]) => (a < b ? -1 : 1));
@@ -124,5 +137,8 @@ function enclosed(
 function jsonText(x: string, { ascii }: JsonStyle): string {
   const plain = JSON.stringify(x);
   if (!ascii) return plain;
-  return plain.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`); // prettier-ignore
+  return plain.replace(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

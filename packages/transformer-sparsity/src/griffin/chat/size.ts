@@ -9,7 +9,13 @@ const known = new WeakMap<object, number>();
 /** Characters and items of a value, everything inside counted as often as it is there. */
 export function sizeOf(x: Value): number {
   if (typeof x === "string") return x.length;
-  const items = isList(x) ? x : x instanceof Tuple || x instanceof View ? x.items : isDict(x) ? x.values() : undefined; // prettier-ignore
+  const items = isList(x)
+    ? x
+    : x instanceof Tuple || x instanceof View
+      ? x.items
+      : isDict(x)
+        ? x.values()
+        : undefined;
   if (items === undefined || x === null || typeof x !== "object") return 1;
   const before = known.get(x);
   if (before !== undefined) return before;

@@ -76,7 +76,10 @@ function quotedRaw(
 ): string {
   let body = open === "+" ? text : text.replace(open === "-" ? /^\s+/ : /^\n/, "");
   if (close === "-") body = body.trimEnd();
-  else if (close !== "+") body = body.slice(0, body.lastIndexOf("\n") + 1) + body.slice(body.lastIndexOf("\n") + 1).replace(/^\s+$/, ""); // prettier-ignore
+  else if (close !== "+")
+    body =
+      body.slice(0, body.lastIndexOf("\n") + 1) +
+      body.slice(body.lastIndexOf("\n") + 1).replace(/^\s+$/, "");
   const quoted = body.replace(/[\\']/g, "\\$&").replace(/\n/g, "\\n");
   return `{{${before === "-" ? "-" : ""} '${quoted}' ${after === "-" ? "-" : ""}}}`;
 }
@@ -87,7 +90,20 @@ interface Token {
 }
 
 /** What begins another operand of a row of comparisons. */
-const SEPARATORS = new Set(["and", "or", "not", "if", "else", "is", "for", "elif", "set", ",", ":", "="]); // prettier-ignore
+const SEPARATORS = new Set([
+  "and",
+  "or",
+  "not",
+  "if",
+  "else",
+  "is",
+  "for",
+  "elif",
+  "set",
+  ",",
+  ":",
+  "=",
+]);
 
 /** Refuses comparisons in a row, `a < b < c`, which the reader takes for `(a < b) < c`. */
 export function refuseChains(tokens: readonly Token[]): void {

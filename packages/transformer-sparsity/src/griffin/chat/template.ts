@@ -30,7 +30,9 @@ export function renderTemplate(
 
 function parsed(fn: string, template: string): Node {
   if (template.length > MAX_TEMPLATE)
-    throw new FormatError(`${fn}: the template has ${template.length} characters, expected at most ${MAX_TEMPLATE}`); // prettier-ignore
+    throw new FormatError(
+      `${fn}: the template has ${template.length} characters, expected at most ${MAX_TEMPLATE}`,
+    );
   if (new RegExp(`\\s{${MAX_BLANKS}}`).test(template))
     throw new FormatError(`${fn}: the template has more than ${MAX_BLANKS} blanks in a row`);
   return typed(fn, "the template cannot be read", () => {

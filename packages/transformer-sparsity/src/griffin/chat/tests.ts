@@ -19,7 +19,10 @@ import { text } from "./print.js";
 
 type Test = (x: Value, other: Value | undefined) => boolean;
 
-const order = (fits: (sign: number) => boolean): Test => (x, other) => fits(compare(x, needed(other))); // prettier-ignore
+const order =
+  (fits: (sign: number) => boolean): Test =>
+  (x, other) =>
+    fits(compare(x, needed(other)));
 const same: Test = (x, other) => equal(x, needed(other));
 const different: Test = (x, other) => !equal(x, needed(other));
 const whole = (x: Value): number => {
@@ -35,7 +38,10 @@ function needed(x: Value | undefined): Value {
   return x === undefined ? fail("the test needs something to compare with") : x;
 }
 
-const cased = (change: (x: string) => string, other: (x: string) => string): Test => (x) => change(text(x)) === text(x) && other(text(x)) !== text(x); // prettier-ignore
+const cased =
+  (change: (x: string) => string, other: (x: string) => string): Test =>
+  (x) =>
+    change(text(x)) === text(x) && other(text(x)) !== text(x);
 
 /** By name. */
 export const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>([
@@ -56,8 +62,20 @@ export const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>([
   ["odd", (x) => Math.abs(whole(x) % 2) === 1],
   ["even", (x) => whole(x) % 2 === 0],
   ["divisibleby", (x, other) => whole(x) % whole(needed(other)) === 0],
-  ["upper", cased((x) => x.toUpperCase(), (x) => x.toLowerCase())], // prettier-ignore
-  ["lower", cased((x) => x.toLowerCase(), (x) => x.toUpperCase())], // prettier-ignore
+  [
+    "upper",
+    cased(
+      (x) => x.toUpperCase(),
+      (x) => x.toLowerCase(),
+    ),
+  ],
+  [
+    "lower",
+    cased(
+      (x) => x.toLowerCase(),
+      (x) => x.toUpperCase(),
+    ),
+  ],
   ["in", (x, other) => contains(needed(other), x)],
   ["eq", same],
   ["equalto", same],

@@ -53,7 +53,11 @@ export function strip(
 function stripper(name: string, sides: "both" | "left" | "right") {
   return (x: string, args: Arguments): Value => {
     const [chars] = bind(name, args, "chars");
-    return strip(x, chars === undefined || chars === null ? undefined : textArgument(name, chars), sides); // prettier-ignore
+    return strip(
+      x,
+      chars === undefined || chars === null ? undefined : textArgument(name, chars),
+      sides,
+    );
   };
 }
 
@@ -77,13 +81,19 @@ function split(x: string, separator: string | undefined, most: number): string[]
 
 function splitFromRight(x: string, separator: string | undefined, most: number): string[] {
   const turned = (text: string): string => Array.from(text).reverse().join("");
-  return split(turned(x), separator === undefined ? undefined : turned(separator), most).map(turned).reverse(); // prettier-ignore
+  return split(turned(x), separator === undefined ? undefined : turned(separator), most)
+    .map(turned)
+    .reverse();
 }
 
 function splitter(name: string, run: typeof split) {
   return (x: string, args: Arguments): Value => {
     const [separator, most] = bind(name, args, "sep", "maxsplit");
-    return run(x, separator === undefined || separator === null ? undefined : textArgument(name, separator), wholeArgument(name, most, -1)); // prettier-ignore
+    return run(
+      x,
+      separator === undefined || separator === null ? undefined : textArgument(name, separator),
+      wholeArgument(name, most, -1),
+    );
   };
 }
 
@@ -104,7 +114,7 @@ export function replace(x: string, old: string, by: string, most: number): strin
   for (let i = 0; i < most; i++) {
     const at = rest.indexOf(old);
     if (at < 0 || (old === "" && rest === "" && i > 0)) break;
-    const next = old === "" ? Array.from(rest)[0] ?? "" : old; // prettier-ignore
+    const next = old === "" ? (Array.from(rest)[0] ?? "") : old;
     out += rest.slice(0, at) + by + (old === "" ? next : "");
     rest = rest.slice(at + next.length);
   }
@@ -125,7 +135,8 @@ const plain =
     bind(name, args);
     return run(x);
   };
-const every = (x: string, kind: RegExp): boolean => x !== "" && Array.from(x).every((c) => kind.test(c)); // prettier-ignore
+const every = (x: string, kind: RegExp): boolean =>
+  x !== "" && Array.from(x).every((c) => kind.test(c));
 
 type Method = (x: string, args: Arguments) => Value;
 
@@ -148,31 +159,64 @@ export const TEXT_METHODS: ReadonlyMap<string, Method> = new Map<string, Method>
   ["isspace", plain("isspace", (x) => every(x, BLANKS))],
   ["isupper", plain("isupper", (x) => x.toUpperCase() === x && x.toLowerCase() !== x)],
   ["islower", plain("islower", (x) => x.toLowerCase() === x && x.toUpperCase() !== x)],
-  ["splitlines", (x, args) => {
-    const [keep] = bind("splitlines", args, "keepends");
-    const lines = x.match(/[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])|[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+$/g) ?? [];
-    return flagArgument(keep) ? lines : lines.map((line) => line.replace(/(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])$/, ""));
-  }],
-  ["replace", (x, args) => {
-    const [old, by, most] = bind("replace", args, "old", "new", "count");
-    return replace(x, textArgument("replace", old), textArgument("replace", by), wholeArgument("replace", most, -1)); // prettier-ignore
-  }],
-  ["join", (x, args) => {
-    const [list] = bind("join", args, "iterable");
-    return joined(itemsOf(list ?? fail("join needs a list")).map((item) => textArgument("join", item)), x); // prettier-ignore
-  }],
+  [
+    "splitlines",
+    (x, args) => {
+      const [keep] = bind("splitlines", args, "keepends");
+      const lines =
+        x.match(
+          /[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])|[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+$/g,
+        ) ?? [];
+      return flagArgument(keep)
+        ? lines
+        : lines.map((line) => line.replace(/(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])$/, ""));
+    },
+  ],
+  [
+    "replace",
+    (x, args) => {
+      const [old, by, most] = bind("replace", args, "old", "new", "count");
+      return replace(
+        x,
+        textArgument("replace", old),
+        textArgument("replace", by),
+        wholeArgument("replace", most, -1),
+      );
+    },
+  ],
+  [
+    "join",
+    (x, args) => {
+      const [list] = bind("join", args, "iterable");
+      return joined(
+        itemsOf(list ?? fail("join needs a list")).map((item) => textArgument("join", item)),
+        x,
+      );
+    },
+  ],
   ["find", place("find", () => -1)],
   ["index", place("index", (part) => fail(`index did not find ${JSON.stringify(part)}`))],
-  ["count", (x, args) => {
-    const [part] = bind("count", args, "sub");
-    return part === "" ? Array.from(x).length + 1 : x.split(textArgument("count", part)).length - 1;
-  }],
-  ["removeprefix", (x, args) => {
-    const part = textArgument("removeprefix", bind("removeprefix", args, "prefix")[0]);
-    return x.startsWith(part) ? x.slice(part.length) : x;
-  }],
-  ["removesuffix", (x, args) => {
-    const part = textArgument("removesuffix", bind("removesuffix", args, "suffix")[0]);
-    return part !== "" && x.endsWith(part) ? x.slice(0, -part.length) : x;
-  }],
-]); // prettier-ignore
+  [
+    "count",
+    (x, args) => {
+      const [part] = bind("count", args, "sub");
+      return part === ""
+        ? Array.from(x).length + 1
+        : x.split(textArgument("count", part)).length - 1;
+    },
+  ],
+  [
+    "removeprefix",
+    (x, args) => {
+      const part = textArgument("removeprefix", bind("removeprefix", args, "prefix")[0]);
+      return x.startsWith(part) ? x.slice(part.length) : x;
+    },
+  ],
+  [
+    "removesuffix",
+    (x, args) => {
+      const part = textArgument("removesuffix", bind("removesuffix", args, "suffix")[0]);
+      return part !== "" && x.endsWith(part) ? x.slice(0, -part.length) : x;
+    },
+  ],
+]);

@@ -98,7 +98,9 @@ export function fromJson(json: unknown, depth = 0): Value {
   if (Array.isArray(json)) return json.map((item) => fromJson(item, depth + 1));
   const prototype: unknown = typeof json === "object" ? Object.getPrototypeOf(json) : undefined;
   if (prototype !== null && prototype !== Object.prototype)
-    fail(`a value must be of JSON, got ${typeof json === "object" ? "an object of a class" : typeof json}`); // prettier-ignore
+    fail(
+      `a value must be of JSON, got ${typeof json === "object" ? "an object of a class" : typeof json}`,
+    );
   return new Map(
     Object.entries(json)
       .filter(([, value]) => value !== undefined)

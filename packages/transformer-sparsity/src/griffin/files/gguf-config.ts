@@ -91,7 +91,6 @@ export function ggufConfig(
       key !== "split.no" &&
       key !== "split.tensors.count"
     )
-      // prettier-ignore
       refuse(key, `is not understood for architecture ${architecture}`);
   }
   return {
@@ -121,7 +120,10 @@ function ropeOf(
 ): Record<string, unknown> {
   const stored = get("rope.scaling.type");
   const old = get("rope.scale_linear");
-  const [factor, original] = [get("rope.scaling.factor"), get("rope.scaling.original_context_length")]; // prettier-ignore
+  const [factor, original] = [
+    get("rope.scaling.factor"),
+    get("rope.scaling.original_context_length"),
+  ];
   const theta = { rope_theta: get("rope.freq_base") ?? 10000 };
   const type = stored === undefined || stored === "none" ? "default" : stored;
   if (factors !== undefined) {
@@ -134,7 +136,13 @@ function ropeOf(
       throw new FormatError(
         `loadModel: ${FACTORS} must hold ${headDim / 2} numbers, got ${factors.length}`,
       );
-    return { ...theta, rope_type: "longrope", short_factor: factors, long_factor: factors, attention_factor: 1 }; // prettier-ignore
+    return {
+      ...theta,
+      rope_type: "longrope",
+      short_factor: factors,
+      long_factor: factors,
+      attention_factor: 1,
+    };
   }
   if (type === "default" && old !== undefined && old !== 1)
     return { ...theta, rope_type: "linear", factor: old };

@@ -41,7 +41,10 @@ export function byteLevel(read: TokenizerKeys, { texts, ids, cut }: Entries): Ki
     return found;
   };
   return {
-    encode: (text) => cut(text).flatMap((part, i) => i % 2 === 1 ? [ids.get(part)!] : part === "" ? [] : encode(part)), // prettier-ignore
+    encode: (text) =>
+      cut(text).flatMap((part, i) =>
+        i % 2 === 1 ? [ids.get(part)!] : part === "" ? [] : encode(part),
+      ),
     bytes: (id) => bytesOf(texts[id]!),
     blankBefore: false,
   };
@@ -49,7 +52,12 @@ export function byteLevel(read: TokenizerKeys, { texts, ids, cut }: Entries): Ki
 
 /** The cut as `tokenizer.json` would have it: the patterns, then bytes as characters. */
 export function preTokenizerJson({ patterns }: PreTokenizer): object {
-  const split = (pattern: string) => ({ type: "Split", pattern: { Regex: pattern }, behavior: "Isolated", invert: false }); // prettier-ignore
+  const split = (pattern: string) => ({
+    type: "Split",
+    pattern: { Regex: pattern },
+    behavior: "Isolated",
+    invert: false,
+  });
   return {
     type: "Sequence",
     pretokenizers: [
@@ -96,7 +104,8 @@ export function scored(read: TokenizerKeys, { texts, types, ids, cut }: Entries)
   const byteIds = new Map<number, number>();
   types.forEach((type, id) => {
     const [, hex] = /^<0x([0-9A-Fa-f]{2})>$/.exec(texts[id]!) ?? [];
-    if (type === BYTE && hex === undefined) read.fail(`token ${id} is a byte, and ${JSON.stringify(texts[id])} is none`); // prettier-ignore
+    if (type === BYTE && hex === undefined)
+      read.fail(`token ${id} is a byte, and ${JSON.stringify(texts[id])} is none`);
     if (type === BYTE) byteIds.set(Number.parseInt(hex!, 16), id);
   });
   const unknown = read.number("unknown_token_id");
@@ -116,7 +125,10 @@ export function scored(read: TokenizerKeys, { texts, types, ids, cut }: Entries)
     });
   const blank = blankBefore ? " " : "";
   return {
-    encode: (text) => cut(text).flatMap((part, i) => i % 2 === 1 ? [ids.get(part)!] : part === "" ? [] : encode(blank + part)), // prettier-ignore
+    encode: (text) =>
+      cut(text).flatMap((part, i) =>
+        i % 2 === 1 ? [ids.get(part)!] : part === "" ? [] : encode(blank + part),
+      ),
     bytes: (id) =>
       byteOf.has(id)
         ? Uint8Array.of(byteOf.get(id)!)

@@ -237,7 +237,8 @@ function reader(fn: string, bytes: Uint8Array, sizeBytes: number) {
       throw new FormatError(`${fn}: GGUF value type ${inner} is not known`);
     const length = count("list items", sizeBytes);
     if (Object.hasOwn(WIDTHS, inner)) {
-      if (length <= most) return Array.from({ length: known(length * WIDTHS[inner]!, length) }, () => plain(inner)); // prettier-ignore
+      if (length <= most)
+        return Array.from({ length: known(length * WIDTHS[inner]!, length) }, () => plain(inner));
       skip(length * WIDTHS[inner]!);
       return undefined;
     }

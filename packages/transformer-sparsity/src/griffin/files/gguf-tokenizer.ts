@@ -95,7 +95,9 @@ function decoder({ texts, types }: Entries, kind: Kind): PlainTokenizer["decode"
     for (const id of ids) {
       const type = types[id];
       if (type === undefined)
-        throw new IndexError(`decode: token ${id} is not one of the ${texts.length} of the vocabulary`); // prettier-ignore
+        throw new IndexError(
+          `decode: token ${id} is not one of the ${texts.length} of the vocabulary`,
+        );
       if (written(type)) {
         if (type === USER_DEFINED || !skipSpecialTokens) parts.push(utf8.encode(texts[id]));
         fresh = kind.blankBefore;

@@ -34,7 +34,10 @@ export function tokenizerKeys(fn: string, values: ReadonlyMap<string, GgufValue>
   const list = (name: string, type: "string" | "number", length?: number): GgufValue => {
     const value = get(name);
     if (!Array.isArray(value) || !value.every((item) => typeof item === type))
-      return wrong(name, type === "string" ? "must be a list of texts" : "must be a list of numbers"); // prettier-ignore
+      return wrong(
+        name,
+        type === "string" ? "must be a list of texts" : "must be a list of numbers",
+      );
     if (length !== undefined && value.length !== length)
       wrong(name, `must have ${length} items, one for each token, has ${value.length}`);
     return value as string[] | number[];

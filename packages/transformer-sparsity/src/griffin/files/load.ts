@@ -137,7 +137,12 @@ export function openFiles(
     return { files, place: source.name, gguf: gguf ?? source.name };
   }
   if (typeof source !== "string" && !(source instanceof URL)) {
-    const files = check(fn, "source", source as ModelFiles, recordWith({ size: anyFunction, read: anyFunction })); // prettier-ignore
+    const files = check(
+      fn,
+      "source",
+      source as ModelFiles,
+      recordWith({ size: anyFunction, read: anyFunction }),
+    );
     return { files, place: "the files given", ...(gguf !== undefined && { gguf }) };
   }
   const text = String(source);

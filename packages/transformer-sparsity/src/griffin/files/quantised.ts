@@ -59,7 +59,9 @@ export function decodedTensors(config: JsonObject, stored: StoredTensors): Tenso
       throw new FormatError(
         `loadModel: "${name}" is stored as ${stored.type(name)}, and there is no scale that turns it into weights: a quantisation that is not understood`,
       );
-  const matrices = new Map([...bases].map(([base, endings]) => [`${base}.weight`, { base, endings }])); // prettier-ignore
+  const matrices = new Map(
+    [...bases].map(([base, endings]) => [`${base}.weight`, { base, endings }]),
+  );
   return {
     names: [...plain, ...matrices.keys()],
     read(name) {
@@ -92,7 +94,9 @@ function partsOf(
 }
 
 function quantName(config: JsonObject): string {
-  const { quant_method: name } = (config.value("quantization_config") ?? {}) as { quant_method?: string }; // prettier-ignore
+  const { quant_method: name } = (config.value("quantization_config") ?? {}) as {
+    quant_method?: string;
+  };
   return name ?? "mlx";
 }
 
@@ -154,7 +158,17 @@ function settingsReader(method: string, c: JsonObject): Settings {
 
 const METHODS: Readonly<Record<string, (settings: Settings) => Method>> = {
   bitsandbytes: ({ c, ignore, only }) => {
-    ignore("_load_in_4bit", "_load_in_8bit", "llm_int8_threshold", "llm_int8_skip_modules", "llm_int8_enable_fp32_cpu_offload", "llm_int8_has_fp16_weight", "bnb_4bit_compute_dtype", "bnb_4bit_use_double_quant", "load_in_8bit"); // prettier-ignore
+    ignore(
+      "_load_in_4bit",
+      "_load_in_8bit",
+      "llm_int8_threshold",
+      "llm_int8_skip_modules",
+      "llm_int8_enable_fp32_cpu_offload",
+      "llm_int8_has_fp16_weight",
+      "bnb_4bit_compute_dtype",
+      "bnb_4bit_use_double_quant",
+      "load_in_8bit",
+    );
     only("bnb_4bit_quant_type", "nf4", "fp4");
     only("bnb_4bit_quant_storage", "uint8");
     return c.flag("load_in_4bit", false) ? BNB_4BIT : BNB_8BIT;
@@ -165,10 +179,40 @@ const METHODS: Readonly<Record<string, (settings: Settings) => Method>> = {
     only("fmt", "e4m3");
     only("scale_fmt", "float");
     const blocks = c.has("weight_block_size") ? c.numbers("weight_block_size") : undefined;
-    return scaled(/^\.(weight|weight_scale_inv|input_scale|activation_scale)$/, ".weight_scale_inv", blocks); // prettier-ignore
+    return scaled(
+      /^\.(weight|weight_scale_inv|input_scale|activation_scale)$/,
+      ".weight_scale_inv",
+      blocks,
+    );
   },
   gptq: ({ c, ignore, only, refuse }) => {
-    ignore("group_size", "damp_percent", "sym", "true_sequential", "static_groups", "desc_act", "model_name_or_path", "model_file_base_name", "model_seqlen", "dataset", "tokenizer", "batch_size", "block_name_to_quantize", "module_name_preceding_first_block", "modules_in_block_to_quantize", "pad_token_id", "use_exllama", "disable_exllama", "exllama_config", "max_input_length", "cache_block_outputs", "use_cuda_fp16", "lm_head", "meta", "quantizer"); // prettier-ignore
+    ignore(
+      "group_size",
+      "damp_percent",
+      "sym",
+      "true_sequential",
+      "static_groups",
+      "desc_act",
+      "model_name_or_path",
+      "model_file_base_name",
+      "model_seqlen",
+      "dataset",
+      "tokenizer",
+      "batch_size",
+      "block_name_to_quantize",
+      "module_name_preceding_first_block",
+      "modules_in_block_to_quantize",
+      "pad_token_id",
+      "use_exllama",
+      "disable_exllama",
+      "exllama_config",
+      "max_input_length",
+      "cache_block_outputs",
+      "use_cuda_fp16",
+      "lm_head",
+      "meta",
+      "quantizer",
+    );
     only("checkpoint_format", "gptq", "gptq_v2");
     only("is_marlin_format", false);
     if (c.has("dynamic") && JSON.stringify(c.value("dynamic")) !== "{}") refuse("dynamic");
@@ -177,7 +221,15 @@ const METHODS: Readonly<Record<string, (settings: Settings) => Method>> = {
     return gptq(bits, c.text("checkpoint_format", "gptq") === "gptq" ? 1 : 0);
   },
   awq: ({ c, ignore, only, refuse }) => {
-    ignore("group_size", "modules_to_not_convert", "do_fuse", "fuse_max_seq_len", "modules_to_fuse", "backend", "exllama_config"); // prettier-ignore
+    ignore(
+      "group_size",
+      "modules_to_not_convert",
+      "do_fuse",
+      "fuse_max_seq_len",
+      "modules_to_fuse",
+      "backend",
+      "exllama_config",
+    );
     only("version", "gemm", "GEMM");
     only("zero_point", true);
     if (c.count("bits") !== 4) refuse("bits");
@@ -230,21 +282,22 @@ const BNB_4BIT: Method = {
     if (parts.type(".weight") !== "U8") parts.wrong(`U8 expected, got ${parts.type(".weight")}`);
     const text = Uint8Array.from(await parts.get(state!).then(({ data }) => Array.from(data)));
     const s = jsonReader("loadModel: quant_state", parseJson("loadModel: quant_state", text));
-    if (!["nf4", "fp4"].includes(s.text("quant_type"))) parts.wrong(`quant_type "${s.text("quant_type")}" is not understood`); // prettier-ignore
+    if (!["nf4", "fp4"].includes(s.text("quant_type")))
+      parts.wrong(`quant_type "${s.text("quant_type")}" is not understood`);
     s.value("dtype");
     const [rows, columns] = twoAxes(parts, s.numbers("shape"));
     const blockSize = s.count("blocksize");
     const { data } = await parts.get(".weight");
     const { data: map } = await parts.get(".weight.quant_map");
     const peaks = await absmax(parts, s);
-    if (s.unread().length > 0) parts.wrong(`"${s.unread()[0]!}" of its quant_state is not understood`); // prettier-ignore
+    if (s.unread().length > 0)
+      parts.wrong(`"${s.unread()[0]!}" of its quant_state is not understood`);
     const size = rows * columns;
     if (
       data.length !== Math.ceil(size / 2) ||
       map.length !== 16 ||
       peaks.length !== Math.ceil(size / blockSize)
     )
-      // prettier-ignore
       parts.wrong(`its parts do not make a matrix [${rows}, ${columns}]`);
     return matrix(rows, columns, (i, j) => {
       const n = i * columns + j;
@@ -294,10 +347,13 @@ function compressedTensors({ c, ignore, only, refuse }: Settings): Method {
     "scale_dtype",
     "zp_dtype",
   ])
-    // prettier-ignore
     w.value(name);
   const symmetric = w.flag("symmetric", true);
-  const [bits, type, strategy] = [w.count("num_bits"), w.text("type", "int"), w.text("strategy", "tensor")]; // prettier-ignore
+  const [bits, type, strategy] = [
+    w.count("num_bits"),
+    w.text("type", "int"),
+    w.text("strategy", "tensor"),
+  ];
   if (
     group.unread().length > 0 ||
     w.unread().length > 0 ||
@@ -305,21 +361,30 @@ function compressedTensors({ c, ignore, only, refuse }: Settings): Method {
     !["tensor", "channel", "group", "block"].includes(strategy)
   )
     refuse("config_groups");
-  const endings = /^\.(weight|weight_packed|weight_scale|weight_shape|weight_zero_point|weight_g_idx|input_scale|input_zero_point)$/; // prettier-ignore
+  const endings =
+    /^\.(weight|weight_packed|weight_scale|weight_shape|weight_zero_point|weight_g_idx|input_scale|input_zero_point)$/;
   if (c.value("format") === "pack-quantized") {
     if (type !== "int" || ![4, 8].includes(bits) || strategy === "block" || !symmetric)
-      // prettier-ignore
       refuse("config_groups");
     return packed(endings, bits);
   }
   if (bits !== 8) refuse("config_groups");
-  return scaled(endings, ".weight_scale", strategy === "block" ? w.numbers("block_structure") : undefined); // prettier-ignore
+  return scaled(
+    endings,
+    ".weight_scale",
+    strategy === "block" ? w.numbers("block_structure") : undefined,
+  );
 }
 
 /** One stored number a weight, and scales for all, for rows, for groups of a row, or for blocks: `weight · scale`. */
 function scaled(endings: RegExp, mark: string, blocks?: readonly number[]): Method {
-  if (blocks !== undefined && !(blocks.length === 2 && blocks.every((n) => Number.isInteger(n) && n > 0))) // prettier-ignore
-    throw new FormatError(`loadModel: blocks of weights must be two sizes, got ${JSON.stringify(blocks)}`); // prettier-ignore
+  if (
+    blocks !== undefined &&
+    !(blocks.length === 2 && blocks.every((n) => Number.isInteger(n) && n > 0))
+  )
+    throw new FormatError(
+      `loadModel: blocks of weights must be two sizes, got ${JSON.stringify(blocks)}`,
+    );
   return {
     mark,
     endings,
@@ -327,7 +392,8 @@ function scaled(endings: RegExp, mark: string, blocks?: readonly number[]): Meth
       const type = parts.type(".weight");
       if (type !== "I8" && type !== "F8_E4M3")
         parts.wrong(`I8 or F8_E4M3 expected, got ${type ?? "no weight"}`);
-      if (type !== "I8" && parts.has(".weight_zero_point")) parts.wrong("a zero point of floats is not understood"); // prettier-ignore
+      if (type !== "I8" && parts.has(".weight_zero_point"))
+        parts.wrong("a zero point of floats is not understood");
       const { data, shape } = await parts.get(".weight");
       const [rows, columns] = twoAxes(parts, shape);
       const scale = await scaleOf(parts, mark, rows, columns, blocks);
@@ -358,7 +424,9 @@ async function scaleOf(
     return (i, j) => data[Math.floor(i / height) * across + Math.floor(j / width)]!;
   }
   if (down !== rows || columns % across !== 0)
-    parts.wrong(`${ending.slice(1)} of shape [${shape.join(", ")}] does not fit ${rows} rows of ${columns}`); // prettier-ignore
+    parts.wrong(
+      `${ending.slice(1)} of shape [${shape.join(", ")}] does not fit ${rows} rows of ${columns}`,
+    );
   const group = await groupsOf(parts, ".weight_g_idx", columns, across);
   return (i, j) => data[i * across + group[j]!]!;
 }
@@ -480,7 +548,6 @@ function mlx(bits: number, groupSize: number): Method {
         scaleShape[1] !== groups ||
         biases.length !== scales.length
       )
-        // prettier-ignore
         parts.wrong(`its parts do not make rows of ${columns} in groups of ${groupSize}`);
       return matrix(rows, columns, (i, j) => {
         const [word, from] = [Math.floor((j * bits) / 32), (j * bits) % 32];

@@ -81,7 +81,10 @@ export function generationConfig(json: unknown): GenerationDefaults {
   const draws = c.flag("do_sample", false);
   const processors = [...restraints(c, stopTokens), ...filters(c, draws)];
   const stopStrings = c.has("stop_strings") ? texts(c, "stop_strings") : undefined;
-  const limits = { maxNewTokens: optionalCount(c, "max_new_tokens"), maxLength: optionalCount(c, "max_length") }; // prettier-ignore
+  const limits = {
+    maxNewTokens: optionalCount(c, "max_new_tokens"),
+    maxLength: optionalCount(c, "max_length"),
+  };
   for (const name of HARMLESS) c.value(name);
   for (const [name, allowed] of Object.entries(OFF))
     if (c.has(name) && !allowed.includes(c.value(name)))
@@ -176,7 +179,11 @@ function restraints(c: JsonObject, endTokens?: readonly number[]): LogitProcesso
 function filters(c: JsonObject, draws: boolean): LogitProcessor[] {
   const temperature = c.number("temperature", 1);
   const topK = c.count("top_k", { fallback: DEFAULT_TOP_K, min: 0 });
-  const [topP, minP, typical] = [c.number("top_p", 1), c.number("min_p", 0), c.number("typical_p", 1)]; // prettier-ignore
+  const [topP, minP, typical] = [
+    c.number("top_p", 1),
+    c.number("min_p", 0),
+    c.number("typical_p", 1),
+  ];
   if (!draws) return [];
   return [
     ...(temperature === 1 ? [] : [named("temperature", () => scaleTemperature(temperature))]),
@@ -225,7 +232,11 @@ function sequences(c: JsonObject, name: string): number[][] {
 function biases(c: JsonObject): (readonly [number[], number])[] {
   const value = c.value("sequence_bias");
   const pair = (x: unknown): x is [unknown[], number] =>
-    Array.isArray(x) && x.length === 2 && Array.isArray(x[0]) && x[0].length > 0 && Number.isFinite(x[1]); // prettier-ignore
+    Array.isArray(x) &&
+    x.length === 2 &&
+    Array.isArray(x[0]) &&
+    x[0].length > 0 &&
+    Number.isFinite(x[1]);
   if (!Array.isArray(value) || !value.every(pair))
     throw new FormatError(
       "generationConfig: sequence_bias must hold pairs of a list of tokens and a number",

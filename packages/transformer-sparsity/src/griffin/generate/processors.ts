@@ -145,7 +145,12 @@ const recordOfNumbers: Guard<object> = satisfying(
 export function sequenceBias(
   biases: readonly (readonly [sequence: readonly number[], bias: number])[],
 ): LogitProcessor {
-  check("sequenceBias", "biases", biases, listOf(satisfying("a pair of tokens and a bias", (x) => Array.isArray(x) && x.length === 2))); // prettier-ignore
+  check(
+    "sequenceBias",
+    "biases",
+    biases,
+    listOf(satisfying("a pair of tokens and a bias", (x) => Array.isArray(x) && x.length === 2)),
+  );
   biases.forEach(([ids, bias], i) => {
     check("sequenceBias", `biases[${i}][0]`, ids, sequence);
     check("sequenceBias", `biases[${i}][1]`, bias, finiteNumber);

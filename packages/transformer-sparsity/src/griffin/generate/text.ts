@@ -136,7 +136,9 @@ function tokensOf(
   atStart: boolean,
 ): number[] {
   if (typeof prompt !== "string")
-    return tokenizer.encode(applyChatTemplate(tokenizer, prompt, chat), { addSpecialTokens: false }); // prettier-ignore
+    return tokenizer.encode(applyChatTemplate(tokenizer, prompt, chat), {
+      addSpecialTokens: false,
+    });
   if (chat !== undefined)
     throw new DomainError("generate: chat is for a list of messages, and the prompt is text");
   return tokenizer.encode(prompt, { addSpecialTokens: atStart });

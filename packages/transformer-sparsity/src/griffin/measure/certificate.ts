@@ -67,7 +67,10 @@ export function certifyExperts(
     onFeedForward({ layer, position, tokens, activations, expert = 0, routed }) {
       const [from, to] = blockRange(config, layer, expert);
       const n = to - from;
-      const [mask, energy] = [masks[layer]!.subarray(from, to), energies[layer]!.subarray(from, to)]; // prettier-ignore
+      const [mask, energy] = [
+        masks[layer]!.subarray(from, to),
+        energies[layer]!.subarray(from, to),
+      ];
       for (let t = 0; t < tokens; t++) {
         const z = activations.subarray(t * n, (t + 1) * n);
         const other = plain[layer]![position + (routed?.[t] ?? t)];
@@ -257,7 +260,11 @@ export function certifyContinuation(
   options: ContinuationCertificateOptions = {},
 ): Certificate {
   const fn = "certifyContinuation";
-  const { maxDivergence = 1 } = checkOptions<ContinuationCertificateOptions>(fn, options, CONTINUATION); // prettier-ignore
+  const { maxDivergence = 1 } = checkOptions<ContinuationCertificateOptions>(
+    fn,
+    options,
+    CONTINUATION,
+  );
   checkIds(fn, checkModel(fn, model), continuation);
   checkPrompt(fn, model, prompt);
   checkSparse(fn, sparse);

@@ -69,7 +69,10 @@ function block(model: LanguageModel, i: number): (x: Vector) => { z: Vector; sum
   const { gate, up, down, mixture } = model.layers[i]!.feedForward;
   const [g, u] = [gate && matrix(gate), matrix(up)];
   const rows = toTypedArray(unpinned(down.weight));
-  const [router, shared] = [mixture && matrix(mixture.router), mixture?.sharedGate && matrix(mixture.sharedGate)]; // prettier-ignore
+  const [router, shared] = [
+    mixture && matrix(mixture.router),
+    mixture?.sharedGate && matrix(mixture.sharedGate),
+  ];
   const neurons = (x: Vector): Vector => {
     const right = u(x);
     if (!g) return activated(model, right);
@@ -95,7 +98,10 @@ function block(model: LanguageModel, i: number): (x: Vector) => { z: Vector; sum
       return { z: all, sum };
     }
     const z = new Float64Array(all.length);
-    const weights = [...expertWeights(config.mixture!, router(x)), ...(shared ? [1 / (1 + Math.exp(-shared(x)[0]!))] : [])]; // prettier-ignore
+    const weights = [
+      ...expertWeights(config.mixture!, router(x)),
+      ...(shared ? [1 / (1 + Math.exp(-shared(x)[0]!))] : []),
+    ];
     weights.forEach((weight, e) => {
       if (weight === 0) return;
       for (const j of mixture.rows[e]!) {
@@ -159,7 +165,9 @@ function matrix({ weight, bias }: PinnedLinear): Map {
 }
 
 function activated({ config }: LanguageModel, x: Vector): Vector {
-  return Float64Array.from(toTypedArray(activate(config.activation, array(x, { dtype: "float64" })))); // prettier-ignore
+  return Float64Array.from(
+    toTypedArray(activate(config.activation, array(x, { dtype: "float64" }))),
+  );
 }
 
 function embedded(model: LanguageModel, id: number, place: number): Vector {

@@ -63,7 +63,10 @@ export function mixValues(
   if (config.positions.kind === "alibi") scores = add(scores, slopeBias(config.positions, s));
   scores = add(scores, visible(t, s, window));
   if (!sinks) return matmul(softmax(scores), spread(v, share));
-  const column = broadcastTo(reshape(sinks, [config.numHeads, 1, 1]), [...scores.shape.slice(0, -1), 1]); // prettier-ignore
+  const column = broadcastTo(reshape(sinks, [config.numHeads, 1, 1]), [
+    ...scores.shape.slice(0, -1),
+    1,
+  ]);
   const weights = softmax(concat([scores, column], { axis: scores.shape.length - 1 }));
   const start = scores.shape.map(() => 0);
   return matmul(slice(weights, start, scores.shape), spread(v, share));

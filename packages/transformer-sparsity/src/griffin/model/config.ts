@@ -51,21 +51,54 @@ export function modelConfig(json: unknown): ModelConfig {
 /** Models that see, too, of which the language model is run: by `model_type`, the fields that are about images and about both. */
 const SEEING: Readonly<Record<string, readonly string[]>> = {
   gemma3: ["mm_tokens_per_image", "boi_token_index", "eoi_token_index", "image_token_index"],
-  mistral3: ["image_token_index", "multimodal_projector_bias", "projector_hidden_act", "spatial_merge_size", "vision_feature_layer"], // prettier-ignore
-  llava: ["ignore_index", "image_token_index", "image_seq_length", "multimodal_projector_bias", "projector_hidden_act", "vision_feature_layer", "vision_feature_select_strategy"], // prettier-ignore
+  mistral3: [
+    "image_token_index",
+    "multimodal_projector_bias",
+    "projector_hidden_act",
+    "spatial_merge_size",
+    "vision_feature_layer",
+  ],
+  llava: [
+    "ignore_index",
+    "image_token_index",
+    "image_seq_length",
+    "multimodal_projector_bias",
+    "projector_hidden_act",
+    "vision_feature_layer",
+    "vision_feature_select_strategy",
+  ],
 };
 
 /** What the library of Gemma 3 takes for fields that its files leave out. */
-const GEMMA3 = { vocab_size: 262208, hidden_size: 2304, intermediate_size: 9216, num_hidden_layers: 26, num_attention_heads: 8, num_key_value_heads: 4, max_position_embeddings: 131072, bos_token_id: 2, eos_token_id: 1 }; // prettier-ignore
+const GEMMA3 = {
+  vocab_size: 262208,
+  hidden_size: 2304,
+  intermediate_size: 9216,
+  num_hidden_layers: 26,
+  num_attention_heads: 8,
+  num_key_value_heads: 4,
+  max_position_embeddings: 131072,
+  bos_token_id: 2,
+  eos_token_id: 1,
+};
 
 /** The config of the language model inside one that sees, or the config itself. */
 function textPart(c: JsonObject): JsonObject {
   const type = c.text("model_type");
   if (!Object.hasOwn(SEEING, type)) return c;
   const stored = c.object("text_config");
-  const text = stored && type === "gemma3" ? jsonReader("modelConfig", { ...GEMMA3, ...(c.value("text_config") as object) }, "text_config.") : stored; // prettier-ignore
+  const text =
+    stored && type === "gemma3"
+      ? jsonReader(
+          "modelConfig",
+          { ...GEMMA3, ...(c.value("text_config") as object) },
+          "text_config.",
+        )
+      : stored;
   if (!text)
-    throw new FormatError(`modelConfig: model_type "${type}" needs a text_config, the language model`); // prettier-ignore
+    throw new FormatError(
+      `modelConfig: model_type "${type}" needs a text_config, the language model`,
+    );
   c.value("vision_config");
   c.value("architectures");
   for (const name of SEEING[type]!) c.value(name);
@@ -77,7 +110,6 @@ function textPart(c: JsonObject): JsonObject {
     "vocab_size",
     "hidden_size",
   ])
-    // prettier-ignore
     if (c.has(name) && text.has(name)) mustBe(c, name, text.value(name));
   checkFields(c, type);
   return text;

@@ -186,7 +186,10 @@ function mixture(
   const weights = normalized ? div(chosen, sum(chosen, { axis: -1, keepDims: true })) : chosen;
   const lead = x.shape.slice(0, -1);
   const spread = (w: NdArray, count: number, size: number): NdArray =>
-    reshape(broadcastTo(expandDims(w, w.shape.length), [...lead, count, size]), [...lead, count * size]); // prettier-ignore
+    reshape(broadcastTo(expandDims(w, w.shape.length), [...lead, count, size]), [
+      ...lead,
+      count * size,
+    ]);
   const all = [spread(weights, numExperts, expertSize)];
   if (sharedGate) all.push(spread(sigmoid(linear(x, sharedGate)), 1, sharedSize));
   const factors = all.length === 1 ? all[0]! : concat(all, { axis: lead.length });

@@ -132,7 +132,10 @@ function readQkv<T>(
   const grouped = (from: number, to: number) => (x: NdArray) => {
     const rest = x.shape.slice(1);
     const groups = reshape(x, [numKvHeads, share + 2, headDim, ...rest]);
-    return reshape(slice(groups, [0, from], [null, to]), [numKvHeads * (to - from) * headDim, ...rest]); // prettier-ignore
+    return reshape(slice(groups, [0, from], [null, to]), [
+      numKvHeads * (to - from) * headDim,
+      ...rest,
+    ]);
   };
   const parts =
     fused === "stacked"
@@ -146,8 +149,15 @@ function halves(x: NdArray, heads: number, headDim: number, rotary: number): NdA
   const rest = x.shape.slice(1);
   const all = reshape(x, [heads, headDim, ...rest]);
   const pairs = reshape(slice(all, [0, 0], [null, rotary]), [heads, rotary / 2, 2, ...rest]);
-  const turned = reshape(transpose(pairs, [0, 2, 1, ...rest.map((_, i) => i + 3)]), [heads, rotary, ...rest]); // prettier-ignore
-  const whole = rotary === headDim ? turned : concat([turned, slice(all, [0, rotary], [null, headDim])], { axis: 1 }); // prettier-ignore
+  const turned = reshape(transpose(pairs, [0, 2, 1, ...rest.map((_, i) => i + 3)]), [
+    heads,
+    rotary,
+    ...rest,
+  ]);
+  const whole =
+    rotary === headDim
+      ? turned
+      : concat([turned, slice(all, [0, rotary], [null, headDim])], { axis: 1 });
   return reshape(whole, x.shape);
 }
 
@@ -255,10 +265,14 @@ function together<T>(
   const down = source.tensor(at(`${names.experts}.down_proj`), [n, size, d]);
   const downBias = source.tensor(at(`${names.experts}.down_proj_bias`), [n, d]);
   const turn = (i: number): Linear<T> => ({
-    weight: source.map(
-      both.weight,
-      (x) =>
-      reshape(transpose(slice(reshape(x, [n, d, size, 2]), [0, 0, 0, i], [null, null, null, i + 1]), [0, 2, 1, 3]), [n * size, d]), // prettier-ignore
+    weight: source.map(both.weight, (x) =>
+      reshape(
+        transpose(
+          slice(reshape(x, [n, d, size, 2]), [0, 0, 0, i], [null, null, null, i + 1]),
+          [0, 2, 1, 3],
+        ),
+        [n * size, d],
+      ),
     ),
     bias: source.map(both.bias, (x) =>
       reshape(slice(reshape(x, [n, size, 2]), [0, 0, i], [null, null, i + 1]), [n * size]),

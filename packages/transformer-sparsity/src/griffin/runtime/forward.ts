@@ -315,7 +315,14 @@ function rowOps(
       keys.set(place(key, layer), start * width);
       values.set(value, start * width);
       const cached = { keys, values, length: cache.length };
-      return cachedAttention(config, layer, place(query, layer), tokens, cached, layers[layer]!.sinks); // prettier-ignore
+      return cachedAttention(
+        config,
+        layer,
+        place(query, layer),
+        tokens,
+        cached,
+        layers[layer]!.sinks,
+      );
     },
     feedForward(x, layer) {
       const block = blockOf(layers, activation, layer);

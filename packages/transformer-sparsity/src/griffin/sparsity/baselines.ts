@@ -191,7 +191,10 @@ export function tealFeedForward(
   });
   return perToken((block, x) => {
     const { input, activation } = thresholds[block.layer]!;
-    const z = neuronRows(block, x.map((v) => (Math.abs(v) > input ? v : 0))); // prettier-ignore
+    const z = neuronRows(
+      block,
+      x.map((v) => (Math.abs(v) > input ? v : 0)),
+    );
     const rows = above(z, activation);
     return combineNeurons(
       block,

@@ -116,7 +116,12 @@ export function chooseExperts(
       // nothing is known of an expert that no token went to
       if (blocks && own.every((q) => q === 0)) return Int32Array.from(own.keys());
       const scores = prior
-        ? blendRanks(fn, own, prior.statistics.layers[i]!.sumSquares.subarray(from, to), prior.weight) // prettier-ignore
+        ? blendRanks(
+            fn,
+            own,
+            prior.statistics.layers[i]!.sumSquares.subarray(from, to),
+            prior.weight,
+          )
         : own.map(Math.sqrt);
       return chooseNeurons(fn, scores, k, {
         ...(method && { method }),

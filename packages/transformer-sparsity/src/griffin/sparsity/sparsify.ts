@@ -100,7 +100,10 @@ export function sparsify(
 }
 
 const PRUNED = optionalFields({ storage: STORAGE });
-const FIXED = { ...optionalFields({ density: EXPERTS.density, numNeurons: EXPERTS.numNeurons }), ...PRUNED }; // prettier-ignore
+const FIXED = {
+  ...optionalFields({ density: EXPERTS.density, numNeurons: EXPERTS.numNeurons }),
+  ...PRUNED,
+};
 const perToken = recordOf({ kind: anyString, density: anyNumber });
 
 /** What a method must be, by its kind. */

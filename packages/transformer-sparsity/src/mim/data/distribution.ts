@@ -134,7 +134,10 @@ export function checkDistribution(fn: string, distribution: SpatialDistribution)
 }
 
 function exactly(list: readonly number[]): Guard {
-  return satisfying("what createSpatialDistribution makes it", (x) => Array.isArray(x) && x.length === list.length && list.every((value, i) => x[i] === value)); // prettier-ignore
+  return satisfying(
+    "what createSpatialDistribution makes it",
+    (x) => Array.isArray(x) && x.length === list.length && list.every((value, i) => x[i] === value),
+  );
 }
 
 function invert(fn: string, areas: AreaPartition, k: number, numPatches: number): number[] {

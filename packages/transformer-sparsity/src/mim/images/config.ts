@@ -36,7 +36,20 @@ const KINDS: Readonly<Record<string, { readonly square: boolean; readonly crops?
 };
 
 /** Fields without influence on the pixels of an image. */
-const HARMLESS = ["processor_class", "_valid_processor_keys", "_processor_class", "data_format", "input_data_format", "return_tensors", "device", "disable_grouping", "do_reduce_labels", "reduce_labels", "feature_extractor_type", "image_processor_type"]; // prettier-ignore
+const HARMLESS = [
+  "processor_class",
+  "_valid_processor_keys",
+  "_processor_class",
+  "data_format",
+  "input_data_format",
+  "return_tensors",
+  "device",
+  "disable_grouping",
+  "do_reduce_labels",
+  "reduce_labels",
+  "feature_extractor_type",
+  "image_processor_type",
+];
 
 /** Edges longer than this are never meant. */
 const MAX_EDGE = 2 ** 14;
@@ -78,7 +91,9 @@ export function imageProcessor(json: unknown): ImageProcessor {
   const [mean, std] = [channels(c, "image_mean", normalizes), channels(c, "image_std", normalizes)];
   if (std?.some((s) => s === 0)) throw new FormatError("imageProcessor: image_std must not hold 0");
   if (mean && std && mean.length !== std.length)
-    throw new FormatError(`imageProcessor: image_mean has ${mean.length} numbers, image_std ${std.length}`); // prettier-ignore
+    throw new FormatError(
+      `imageProcessor: image_mean has ${mean.length} numbers, image_std ${std.length}`,
+    );
   const processor = {
     size,
     resample,
@@ -106,7 +121,9 @@ function kindOf(c: JsonObject): { readonly square: boolean; readonly crops?: boo
 
 function readCropping(c: JsonObject, fallback: boolean | undefined): boolean {
   if (fallback === undefined && !c.has("do_center_crop"))
-    throw new FormatError("imageProcessor: do_center_crop must be given for this kind of processor; its default changed between versions"); // prettier-ignore
+    throw new FormatError(
+      "imageProcessor: do_center_crop must be given for this kind of processor; its default changed between versions",
+    );
   return c.flag("do_center_crop", fallback ?? false);
 }
 
@@ -119,7 +136,9 @@ function ignored<T>(c: JsonObject, name: string, value: T): T {
 function filterName(c: JsonObject): "bilinear" | "bicubic" {
   const kind = c.count("resample", { min: 0, max: 5 });
   if (!Object.hasOwn(FILTERS, kind))
-    throw new FormatError(`imageProcessor: resample ${kind} is not supported, only 2 (bilinear) and 3 (bicubic)`); // prettier-ignore
+    throw new FormatError(
+      `imageProcessor: resample ${kind} is not supported, only 2 (bilinear) and 3 (bicubic)`,
+    );
   return kind === 2 ? "bilinear" : "bicubic";
 }
 
@@ -140,7 +159,9 @@ function readSize(
     : { height: given.count("height", limits), width: given.count("width", limits) };
   const [other] = given.unread();
   if (other !== undefined)
-    throw new FormatError(`imageProcessor: ${name}.${other} is not understood beside ${Object.keys(size).join(", ")}`); // prettier-ignore
+    throw new FormatError(
+      `imageProcessor: ${name}.${other} is not understood beside ${Object.keys(size).join(", ")}`,
+    );
   return size;
 }
 
@@ -152,9 +173,12 @@ function channels(c: JsonObject, name: string, used: boolean): readonly number[]
 }
 
 function refuseOthers(c: JsonObject): void {
-  if (c.flag("do_pad", false)) throw new FormatError("imageProcessor: do_pad true is not supported"); // prettier-ignore
+  if (c.flag("do_pad", false))
+    throw new FormatError("imageProcessor: do_pad true is not supported");
   for (const name of HARMLESS) c.value(name);
   const [unknown] = c.unread();
   if (unknown !== undefined)
-    throw new FormatError(`imageProcessor: field "${unknown}" is not understood; leave it out if it does not change the pixels`); // prettier-ignore
+    throw new FormatError(
+      `imageProcessor: field "${unknown}" is not understood; leave it out if it does not change the pixels`,
+    );
 }

@@ -30,14 +30,16 @@ const MAX_PIXELS = 2 ** 26;
 
 const edges = recordOf({ height: wholeNumber(), width: wholeNumber() });
 const PROCESSOR = recordWith<ImageProcessor>({
-  size: nullable(satisfying<NonNullable<ImageProcessor["size"]>>("a size as imageProcessor gives it", isSize)),
+  size: nullable(
+    satisfying<NonNullable<ImageProcessor["size"]>>("a size as imageProcessor gives it", isSize),
+  ),
   resample: oneOf("bilinear", "bicubic"),
   crop: nullable(edges) as never,
   rescaleFactor: finiteNumber,
   mean: nullable(listOf(finiteNumber)),
   std: nullable(listOf(finiteNumber)),
   convertRgb: trueOrFalse,
-}); // prettier-ignore
+});
 const IMAGE = recordWith<PixelImage>({
   height: wholeNumber(1, 2 ** 16),
   width: wholeNumber(1, 2 ** 16),
@@ -79,15 +81,27 @@ export function processImage(processor: ImageProcessor, image: PixelImage): NdAr
   const given = check("processImage", "processor", processor, PROCESSOR);
   const bytes = readImage(image, given.convertRgb);
   const { size, crop, mean, std, rescaleFactor } = given;
-  const target = size === null ? bytes : "shortestEdge" in size ? keptRatio(bytes, size.shortestEdge) : size; // prettier-ignore
+  const target =
+    size === null ? bytes : "shortestEdge" in size ? keptRatio(bytes, size.shortestEdge) : size;
   for (const { height, width } of crop ? [target, crop] : [target])
     if (height * width > MAX_PIXELS)
-      throw new DomainError(`processImage: an image of ${height} × ${width} pixels would be made, more than ${MAX_PIXELS} in all`); // prettier-ignore
-  const resized = resizeBytes(bytes, target.height, target.width, given.resample === "bilinear" ? 2 : 3); // prettier-ignore
-  const { height, width, channels, data } = crop ? cropBytes(resized, crop.height, crop.width) : resized; // prettier-ignore
+      throw new DomainError(
+        `processImage: an image of ${height} × ${width} pixels would be made, more than ${MAX_PIXELS} in all`,
+      );
+  const resized = resizeBytes(
+    bytes,
+    target.height,
+    target.width,
+    given.resample === "bilinear" ? 2 : 3,
+  );
+  const { height, width, channels, data } = crop
+    ? cropBytes(resized, crop.height, crop.width)
+    : resized;
   const of = (list: readonly number[] | null, name: string, none: number) => {
     if (list !== null && list.length !== 1 && list.length !== channels)
-      throw new DomainError(`processImage: the image has ${channels} channels, and ${name} of the processor ${list.length}`); // prettier-ignore
+      throw new DomainError(
+        `processImage: the image has ${channels} channels, and ${name} of the processor ${list.length}`,
+      );
     return (channel: number): number =>
       list === null ? none : list.length === 1 ? list[0]! : list[channel]!;
   };
@@ -110,7 +124,9 @@ function readImage(image: PixelImage, rgb: boolean): Bytes {
   );
   const channels = data.length / (height * width);
   if (![1, 3, 4].includes(channels))
-    throw new DomainError(`processImage: image.data must hold 1, 3 or 4 bytes a pixel of ${height} × ${width}, got ${data.length}`); // prettier-ignore
+    throw new DomainError(
+      `processImage: image.data must hold 1, 3 or 4 bytes a pixel of ${height} × ${width}, got ${data.length}`,
+    );
   const kept = channels === 1 && !rgb ? 1 : 3;
   const out = new Uint8Array(height * width * kept);
   for (let i = 0; i < height * width; i++)

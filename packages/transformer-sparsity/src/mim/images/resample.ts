@@ -87,10 +87,14 @@ export function resizeBytes(image: Bytes, height: number, width: number, kind: n
     to: width,
     count: image.height * channels,
     stride: channels,
-    start: (line: number) => Math.floor(line / channels) * image.width * channels + (line % channels), // prettier-ignore
+    start: (line: number) =>
+      Math.floor(line / channels) * image.width * channels + (line % channels),
     target: (line: number) => Math.floor(line / channels) * width * channels + (line % channels),
   };
-  const rows = width === image.width ? image.data : pass(image.data, image.height * width * channels, across, filter); // prettier-ignore
+  const rows =
+    width === image.width
+      ? image.data
+      : pass(image.data, image.height * width * channels, across, filter);
   const down = {
     from: image.height,
     to: height,

@@ -2,8 +2,16 @@
 
 /** Viridis at nine places. */
 const STOPS = [
-  [68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [109, 205, 89], [253, 231, 37],
-] as const; // prettier-ignore
+  [68, 1, 84],
+  [72, 40, 120],
+  [62, 74, 137],
+  [49, 104, 142],
+  [38, 130, 142],
+  [31, 158, 137],
+  [53, 183, 121],
+  [109, 205, 89],
+  [253, 231, 37],
+] as const;
 
 /** Red, green and blue of a number in [0, 1]. */
 export function viridis(value: number): readonly [number, number, number] {

@@ -70,8 +70,13 @@ export function recorderOf<S>(
 ) {
   const queries = tracked.map(({ query, cluster }) => ({
     target: distribution.areaOf[cluster]![query]!,
-    steps: [] as number[], loss: [] as number[], phi: [] as number[][], alpha: [] as number[][], areaAttention: [] as number[][], upsilonMax: [] as number[],
-  })); // prettier-ignore
+    steps: [] as number[],
+    loss: [] as number[],
+    phi: [] as number[][],
+    alpha: [] as number[][],
+    areaAttention: [] as number[][],
+    upsilonMax: [] as number[],
+  }));
   const history = {
     steps: [] as number[],
     loss: [] as number[],

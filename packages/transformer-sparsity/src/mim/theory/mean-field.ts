@@ -129,8 +129,16 @@ export function simulateMeanField(
     self: 0,
   };
   const history: Mutable<MeanFieldHistory> = {
-    target: queryArea, steps: [], loss: [], phi: [], alpha: [], areaAttention: [], upsilonMax: [], upsilon: [], upsilonSelf: [],
-  }; // prettier-ignore
+    target: queryArea,
+    steps: [],
+    loss: [],
+    phi: [],
+    alpha: [],
+    areaAttention: [],
+    upsilonMax: [],
+    upsilon: [],
+    upsilonSelf: [],
+  };
   const rate = masked / numPatches; // probability that the query is masked
   for (let step = 0; step <= numSteps; step++) {
     signal?.throwIfAborted();

@@ -138,9 +138,10 @@ export function fullConfig(fn: string, config: MaskedTransformerConfig): FullCon
     ["", dim, heads],
     ["decoder's ", decoderDim, decoderHeads],
   ] as const)
-    // prettier-ignore
     if (width % 4 !== 0 || width % count !== 0)
-      throw new ShapeError(`${fn}: the ${name}width must be a multiple of 4 and of its heads, got ${width} and ${count} heads`);
+      throw new ShapeError(
+        `${fn}: the ${name}width must be a multiple of 4 and of its heads, got ${width} and ${count} heads`,
+      );
   if (
     !Number.isFinite(mlpRatio) ||
     mlpRatio <= 0 ||

@@ -243,14 +243,23 @@ export function pretrainContrastive(
     throw new DomainError(`${fn}: model must be made by createContrastive`);
   const { config } = model;
   toPatches(fn, config, images); // checks the images
-  const { state, losses } = optimize(fn, model.params, images, key, { ...rest, numEpochs, learningRate }, {
-    prepare: (rows, stepKey) =>
-      ["first", "second"].map((name) => toPatches(fn, config, augmentImages(rows, foldIn(stepKey, name), augment))) as [NdArray, NdArray],
-    loss(params, [first, second]) {
-      const { tokens } = encodePatches(config, params, concat([first, second], { axis: 0 }));
-      return contrastiveLoss(project(params, tokens, config.classToken), temperature);
+  const { state, losses } = optimize(
+    fn,
+    model.params,
+    images,
+    key,
+    { ...rest, numEpochs, learningRate },
+    {
+      prepare: (rows, stepKey) =>
+        ["first", "second"].map((name) =>
+          toPatches(fn, config, augmentImages(rows, foldIn(stepKey, name), augment)),
+        ) as [NdArray, NdArray],
+      loss(params, [first, second]) {
+        const { tokens } = encodePatches(config, params, concat([first, second], { axis: 0 }));
+        return contrastiveLoss(project(params, tokens, config.classToken), temperature);
+      },
     },
-  }); // prettier-ignore
+  );
   return { model: { config, params: state.params }, state, losses };
 }
 

@@ -100,7 +100,14 @@ export function encode(
   const parts: NdArray[][] = [];
   for (let from = 0; from < patches.shape[0]!; from += batchSize)
     parts.push(run(model.params, slice(patches, [from], [from + batchSize])));
-  const whole = parts[0]!.map((first, i) => (parts.length === 1 ? first : concat(parts.map((part) => part[i]!), { axis: 0 }))); // prettier-ignore
+  const whole = parts[0]!.map((first, i) =>
+    parts.length === 1
+      ? first
+      : concat(
+          parts.map((part) => part[i]!),
+          { axis: 0 },
+        ),
+  );
   return { tokens: whole[0]!, attention: whole.slice(1) };
 }
 

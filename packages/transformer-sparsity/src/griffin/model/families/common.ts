@@ -66,7 +66,12 @@ export function plainConfig(
     interleavedRotary: false,
     slidingWindows: new Array<number | null>(numLayers).fill(null),
     queryKeyNorm: null,
-    attention: { scale: 1 / Math.sqrt(hiddenSize / numHeads), softcap: null, clip: null, sinks: false }, // prettier-ignore
+    attention: {
+      scale: 1 / Math.sqrt(hiddenSize / numHeads),
+      softcap: null,
+      clip: null,
+      sinks: false,
+    },
     mixture: null,
     headBias: false,
     logitScale: 1,
@@ -90,7 +95,10 @@ export function llamaConfig(
   } = {},
 ): ModelConfig {
   const plain = plainConfig(c, family, given);
-  const own = given.headDim === false ? plain.headDim : c.count("head_dim", { fallback: given.headDim ?? plain.headDim }); // prettier-ignore
+  const own =
+    given.headDim === false
+      ? plain.headDim
+      : c.count("head_dim", { fallback: given.headDim ?? plain.headDim });
   if (given.headDim === false) mustBe(c, "head_dim", own);
   return {
     ...plain,

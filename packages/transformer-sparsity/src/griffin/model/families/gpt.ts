@@ -151,10 +151,25 @@ export const bloom: ConfigReader = (c, family) => {
     tied: true,
   });
   const { hiddenSize, numLayers, numHeads } = plain;
-  for (const [name, own] of [["n_embed", hiddenSize], ["num_hidden_layers", numLayers], ["num_attention_heads", numHeads]] as const) mustBe(c, name, own); // prettier-ignore
+  for (const [name, own] of [
+    ["n_embed", hiddenSize],
+    ["num_hidden_layers", numLayers],
+    ["num_attention_heads", numHeads],
+  ] as const)
+    mustBe(c, name, own);
   mustBe(c, "apply_residual_connection_post_layernorm", false);
   mustBe(c, "n_inner", 4 * hiddenSize);
-  for (const harmless of ["slow_but_exact", "skip_bias_add", "skip_bias_add_qkv", "masked_softmax_fusion", "bias_dropout_fusion", "attention_softmax_in_fp32", "offset_alibi", "unk_token_id"]) c.value(harmless); // prettier-ignore
+  for (const harmless of [
+    "slow_but_exact",
+    "skip_bias_add",
+    "skip_bias_add_qkv",
+    "masked_softmax_fusion",
+    "bias_dropout_fusion",
+    "attention_softmax_in_fp32",
+    "offset_alibi",
+    "unk_token_id",
+  ])
+    c.value(harmless);
   return {
     ...plain,
     ffSize: 4 * hiddenSize,
@@ -176,14 +191,33 @@ export const mpt: ConfigReader = (c, family) => {
     activation: ["", "gelu"],
     tied: true,
   });
-  const only: Record<string, unknown> = { expansion_ratio: 4, logit_scale: null, no_bias: true, embedding_fraction: 1, norm_type: "low_precision_layernorm" }; // prettier-ignore
+  const only: Record<string, unknown> = {
+    expansion_ratio: 4,
+    logit_scale: null,
+    no_bias: true,
+    embedding_fraction: 1,
+    norm_type: "low_precision_layernorm",
+  };
   for (const [name, value] of Object.entries(only)) mustBe(c, name, value);
-  for (const harmless of ["learned_pos_emb", "init_device", "init_config", "verbose", "emb_pdrop", "resid_pdrop"]) c.value(harmless); // prettier-ignore
+  for (const harmless of [
+    "learned_pos_emb",
+    "init_device",
+    "init_config",
+    "verbose",
+    "emb_pdrop",
+    "resid_pdrop",
+  ])
+    c.value(harmless);
   const a = c.object("attn_config");
   // transformers always takes a greatest bias of 8, the model's own code the config's
   const own: Record<string, unknown> = {
     alibi_bias_max: 8,
-    attn_type: "multihead_attention", prefix_lm: false, qk_ln: false, alibi: true, attn_uses_sequence_id: false }; // prettier-ignore
+    attn_type: "multihead_attention",
+    prefix_lm: false,
+    qk_ln: false,
+    alibi: true,
+    attn_uses_sequence_id: false,
+  };
   for (const [name, value] of Object.entries(own)) if (a) mustBe(a, name, value);
   for (const harmless of ["attn_impl", "attn_pdrop", "model_type"]) a?.value(harmless);
   const bound = a?.has("clip_qkv") ? a.number("clip_qkv") : 0;
@@ -221,5 +255,8 @@ function mosaicSlopes(heads: number): AlibiConfig["slopes"] {
   const ceiling = 2 ** Math.ceil(Math.log2(heads));
   const all = Array.from({ length: ceiling }, (_, i) => 2 ** ((-8 * (i + 1)) / ceiling));
   if (ceiling === heads) return all;
-  return [...all.filter((_, i) => i % 2 === 1), ...all.filter((_, i) => i % 2 === 0)].slice(0, heads); // prettier-ignore
+  return [...all.filter((_, i) => i % 2 === 1), ...all.filter((_, i) => i % 2 === 0)].slice(
+    0,
+    heads,
+  );
 }

@@ -142,7 +142,10 @@ export const stablelm: ConfigReader = (c, family) => {
 
 /** Norms of layers, no gates, biases everywhere. */
 export const starcoder2: ConfigReader = (c, family) => {
-  const plain = plainConfig(c, family, { activation: ["hidden_act", "gelu_pytorch_tanh"], tied: true }); // prettier-ignore
+  const plain = plainConfig(c, family, {
+    activation: ["hidden_act", "gelu_pytorch_tanh"],
+    tied: true,
+  });
   const size = windowSize(c, null);
   const bias = c.flag("use_bias", true);
   mustBe(c, "mlp_type", "default");
@@ -228,7 +231,12 @@ export const olmo2: ConfigReader = (c, family) => {
     biases: { qkv: bias, output: bias, feedForward: false },
   };
   if (!third) return shared;
-  const slidingWindows = patternWindows(c, numLayers, windowSize(c, 4096), (i) => (i + 1) % 4 !== 0); // prettier-ignore
+  const slidingWindows = patternWindows(
+    c,
+    numLayers,
+    windowSize(c, 4096),
+    (i) => (i + 1) % 4 !== 0,
+  );
   const windowPositions = ropeConfig(c, headDim, maxPositions, {
     defaultBase: 500000,
     layerType: "sliding_attention",

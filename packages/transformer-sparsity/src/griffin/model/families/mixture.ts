@@ -23,7 +23,8 @@ function mixture(
   perToken?: number,
 ): MixtureConfig {
   // shares of the loss and noise of training
-  for (const name of ["output_router_logits", "router_aux_loss_coef", "router_jitter_noise"]) c.value(name); // prettier-ignore
+  for (const name of ["output_router_logits", "router_aux_loss_coef", "router_jitter_noise"])
+    c.value(name);
   return {
     layers: new Array<boolean>(numLayers).fill(true),
     numExperts: numExperts(c),
