@@ -1,8 +1,10 @@
 // Planted faults for the certificates of causal-latent.
 import { array, concat, slice, take, toTypedArray } from "@provably/core-tensor";
-import { foldIn, key, permutation } from "@provably/core-tensor/random";
+import { foldIn, key, normal, permutation } from "@provably/core-tensor/random";
+import { tableFromRows } from "@provably/core-tensor/table";
 import {
   certifyFit,
+  certifyGroups,
   certifyHierarchy,
   conceptGraph,
   fitHierarchy,
@@ -47,6 +49,40 @@ function noisyLabels({ data, names }, share, seed) {
   for (const i of order) values[i] = 1 - values[i];
   return { names, data: int32(values, [...data.shape]) };
 }
+
+/** Answers of so many people to 15 items, five on each of three latents that go together at 0.3; in numbers from 1 to 6. */
+function answers(seed, people) {
+  const z = normal(key(seed), [people, 19]);
+  const latent = (i, k) => Math.sqrt(0.3) * z.get(i, 18) + Math.sqrt(0.7) * z.get(i, 15 + k);
+  return tableFromRows(
+    Array.from({ length: people }, (_, i) =>
+      Object.fromEntries(
+        Array.from({ length: 15 }, (_, j) => {
+          const x = 0.75 * latent(i, Math.floor(j / 5)) + Math.sqrt(1 - 0.75 ** 2) * z.get(i, j);
+          return [`q${j}`, Math.min(6, Math.max(1, Math.round(1.2 * x + 3.5)))];
+        }),
+      ),
+    ),
+  );
+}
+const group = (name, items) => ({ name, items: items.map((j) => ({ name: `q${j}`, loading: 1 })) });
+const statementsOn = (groups, table) => Object.values(certifyGroups({ groups }, table));
+
+const survey = {
+  certificate: "certifyGroups",
+  given: "the true groups of 15 items on the answers of 1500 people",
+  make: (seed) => ({ table: answers(seed, 1500) }),
+  honest: ({ table }) =>
+    statementsOn([group("A", [0, 1, 2, 3, 4]), group("B", [5, 6, 7, 8, 9]), group("C", [10, 11, 12, 13, 14])], table),
+  faults: {
+    "two items change places": ({ table }) =>
+      statementsOn([group("A", [5, 1, 2, 3, 4]), group("B", [0, 6, 7, 8, 9]), group("C", [10, 11, 12, 13, 14])], table),
+    "two groups put together": ({ table }) =>
+      statementsOn([group("A", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), group("C", [10, 11, 12, 13, 14])], table),
+    "a group split in two": ({ table }) =>
+      statementsOn([group("A", [0, 1]), group("D", [2, 3, 4]), group("B", [5, 6, 7, 8, 9]), group("C", [10, 11, 12, 13, 14])], table),
+  },
+}; // prettier-ignore
 
 /** All statements about a graph. */
 const statements = (graph, data) => Object.values(certifyHierarchy(graph, data));
@@ -204,4 +240,4 @@ const counterfactuals = {
   },
 };
 
-export default [hierarchy, fit, counterfactuals];
+export default [survey, hierarchy, fit, counterfactuals];
