@@ -20,7 +20,6 @@ export default {
     // replaced by links into the site
     sourceLinkTemplate: "{path}",
   },
-  intentionallyNotExported: ["CLASSES"],
   projectDocuments: ["docs/guides/*.md", "docs/adr/*.md"],
   plugin: ["./docs/typedoc-plugin.mjs", "typedoc-plugin-mdn-links"],
   markdownItLoader: (parser) => {

@@ -29,7 +29,7 @@ const XPO = { ...REFERENCE, refSample: anything, alpha: nonNegativeNumber };
 /**
  * The XPO loss $L = \mathrm{softplus}(-z) + \alpha\,\ln\pi(y_{\mathrm{ref}})$ with a response drawn from the reference.
  *
- * Optimistic exploration; optimistic {@link vpoLoss} with that sample, and α/β in place of α, up to a constant. The gradient of the sample is `gradient.refSample`.
+ * Optimistic exploration; optimistic `vpoLoss` with that sample, and α/β in place of α, up to a constant. The gradient of the sample is `gradient.refSample`.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
  * @param options - see {@link ReferenceOptions}; `refSample` $\ln\pi(y_{\mathrm{ref}})$, [B]; `alpha` $\ge 0$, default 1e-5
@@ -71,7 +71,7 @@ const SELM = { ...XPO, sample: anything };
 /**
  * The SELM loss $L = \mathrm{softplus}(-z) + \alpha\beta\,(\ln\pi(y) - \ln\pi_{\mathrm{ref}}(y))$ with a response y of the model.
  *
- * The same as optimistic {@link vpoLoss} with one sample a pair.
+ * The same as optimistic `vpoLoss` with one sample a pair.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
  * @param options - see {@link ReferenceOptions}; `sample` and `refSample`, log-probabilities of y, [B]; `alpha` $\ge 0$, default 0.001

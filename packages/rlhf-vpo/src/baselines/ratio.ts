@@ -35,7 +35,7 @@ const bump = (x: number): number => sigmoid(x) * sigmoid(-x);
  * Chosen and rejected need not answer the same prompt.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}
+ * @param options - see `BetaOptions`
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -62,7 +62,7 @@ export function bcoPairLoss(batch: PreferenceBatch, options: ReferenceOptions = 
  * It keeps the chosen likelihood from falling, which DPO does not.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}
+ * @param options - see `BetaOptions`
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -90,7 +90,7 @@ export function ncaPairLoss(batch: PreferenceBatch, options: ReferenceOptions = 
  * A square loss towards fixed log-ratios, one step of self-play.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}
+ * @param options - see `BetaOptions`
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -118,7 +118,7 @@ export function sppoHardLoss(batch: PreferenceBatch, options: ReferenceOptions =
  * For models whose own responses are worse than the chosen ones.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}
+ * @param options - see `BetaOptions`
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -145,7 +145,7 @@ export function apoZeroLoss(batch: PreferenceBatch, options: ReferenceOptions = 
  * For models whose own responses are better than the chosen ones.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}
+ * @param options - see `BetaOptions`
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -175,7 +175,7 @@ const DPOP = { ...REFERENCE, lambda: nonNegativeNumber };
  * λ = 50 is the paper's choice; 5 is milder.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}; `lambda` $\lambda \ge 0$, default 50
+ * @param options - see `BetaOptions`; `lambda` $\lambda \ge 0$, default 50
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example

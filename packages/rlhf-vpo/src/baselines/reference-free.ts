@@ -98,7 +98,7 @@ const SIMPO = { ...BETA, gamma: finiteNumber, labelSmoothing: share };
 /**
  * The SimPO loss $L = \mathrm{softplus}(-z)$ with $z = \beta(\ln\pi(y^+)/n^+ - \ln\pi(y^-)/n^-) - \gamma$: average log-likelihoods and a target margin.
  *
- * Label smoothing as in {@link dpoLoss}.
+ * Label smoothing as in `dpoLoss`.
  *
  * @param batch - log-probabilities, see {@link ResponsePairs} and {@link ResponseLengths}
  * @param options - `beta`, default 2; `gamma` $\gamma$, default 1; `labelSmoothing`, default 0
@@ -135,10 +135,10 @@ const CPO = { ...BETA, nllWeight: nonNegativeNumber, labelSmoothing: share };
 /**
  * The CPO loss $L = \mathrm{softplus}(-\beta(\ln\pi(y^+) - \ln\pi(y^-))) - w\,\ln\pi(y^+)$.
  *
- * DPO with a uniform reference, plus supervised fine-tuning. Label smoothing as in {@link dpoLoss}.
+ * DPO with a uniform reference, plus supervised fine-tuning. Label smoothing as in `dpoLoss`.
  *
  * @param batch - log-probabilities, see {@link ResponsePairs}
- * @param options - see {@link BetaOptions}; `nllWeight` $w \ge 0$, default 1; `labelSmoothing`, default 0
+ * @param options - see `BetaOptions`; `nllWeight` $w \ge 0$, default 1; `labelSmoothing`, default 0
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example

@@ -62,7 +62,7 @@ export interface TieRecord extends Carried {
 }
 
 /**
- * A response judged by itself, as {@link ktoLoss} wants it.
+ * A response judged by itself, as `ktoLoss` wants it.
  * @category Data
  */
 export interface UnpairedRecord extends Carried {

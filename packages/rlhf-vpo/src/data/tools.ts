@@ -105,7 +105,7 @@ export function pairsFromScores(records: readonly ScoredRecord[]): readonly Pref
 const SCORED = recordWith({ prompt: anything, completion: anything, score: finiteNumber });
 
 /**
- * Responses one by one, each with whether it was chosen, as {@link ktoLoss} wants them. Weights and columns stay with both.
+ * Responses one by one, each with whether it was chosen, as `ktoLoss` wants them. Weights and columns stay with both.
  *
  * @param records - preferences
  * @returns twice as many records

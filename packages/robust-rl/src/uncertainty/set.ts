@@ -29,7 +29,8 @@ import type { Support } from "./support.js";
 
 /**
  * A set of distributions around a nominal one $p$, for every row of a kernel. {@link totalVariation} and its siblings make
- * sets; anything with the same parts is one, and works wherever they do.
+ * sets; anything with the same parts is one, and works wherever they do. Its functions are for planners, which call them
+ * in their innermost loops with rows that were looked at: they check nothing.
  *
  * @example
  * ```ts

@@ -101,7 +101,7 @@ function dapsMethod(
  * DAPS: at each level $s$ of a falling list, the flow is followed to a clean point $\hat x_0$; Langevin steps sample
  * $\propto e^{\mathcal L(z; y) - \|z - \hat x_0\|^2/(2s^2)}$; and $x \leftarrow z + s' \varepsilon$ at the next level $s'$.
  *
- * The Langevin steps are those of {@link pcsMala} without the Metropolis test, with the size that it chooses, so that one setting serves all likelihoods.
+ * The Langevin steps are those of `pcsMala` without the Metropolis test, with the size that it chooses, so that one setting serves all likelihoods.
  * No derivatives of the model.
  *
  * @param forward - how the measurement came about

@@ -65,7 +65,7 @@ export function misfit(
  * $\sqrt{-2\mathcal L}$.
  *
  * It takes the likelihood at the expected clean point for the expected likelihood; its samples do not follow the posterior, and how far they are from it
- * depends on $\zeta$. Here to be measured against {@link dpnp}.
+ * depends on $\zeta$. Here to be measured against `dpnp`.
  *
  * @param forward - how the measurement came about
  * @param y - the measurement `[m]` for all points, or one for each, `[n, m]`

@@ -76,7 +76,7 @@ function turnsOf(fn: string, options: PnpDmOptions): DpnpOptions {
 }
 
 /**
- * PnP-DM: split Gibbs sampling like {@link dpnp}, with couplings $\rho_k = \max(0.9^k\rho_0, \rho_{\min})$ for $\eta_k$, Langevin steps without a Metropolis test for
+ * PnP-DM: split Gibbs sampling like `dpnp`, with couplings $\rho_k = \max(0.9^k\rho_0, \rho_{\min})$ for $\eta_k$, Langevin steps without a Metropolis test for
  * likelihoods that are not linear and Gaussian, and a stochastic sampler on the noise levels of EDM for the prior.
  *
  * @param forward - how the measurement came about

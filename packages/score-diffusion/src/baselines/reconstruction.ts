@@ -61,7 +61,7 @@ export interface ReconstructionOptions {
   readonly start?: ArrayInput;
   /** Go on from here. */
   readonly state?: ReconstructionState;
-  /** Number of the first row, as in {@link SampleOptions}. Default 0. */
+  /** Number of the first row, as in `SampleOptions`. Default 0. */
   readonly firstRow?: number;
   /** Called after every step; `metric` is the root mean square of the points. */
   readonly onProgress?: (progress: {

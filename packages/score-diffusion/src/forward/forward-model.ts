@@ -212,7 +212,7 @@ export function gaussianNoise(operator: Operator, sigma: number): ForwardModel {
  *
  * @param spec - `name`, `inputSize`, `outputSize`; `measure` draws measurements `[n, m]` of points `[n, d]`; `logLikelihood` of points `[n, d]` given `y`
  *   `[1 | n, m]`, as `[n]`; `score`, its gradient in x, else taken by automatic differentiation; `curvature`, a typical largest curvature of
- *   $-\mathcal L$; `information`, see {@link Likelihood}, which only {@link piGdm} asks for
+ *   $-\mathcal L$; `information`, see {@link Likelihood}, which only `piGdm` asks for
  * @returns forward model
  * @throws `DomainError` when `curvature` is not positive or a size no whole number
  * @example

@@ -64,7 +64,7 @@ export interface DpnpState {
   readonly round: number;
   /** The chains, `[n, d]`. */
   readonly x: NdArray;
-  /** Factor of the default step size of {@link pcsMala} for each chain, `[n]`, adapted while $\eta$ changes. */
+  /** Factor of the default step size of `pcsMala` for each chain, `[n]`, adapted while $\eta$ changes. */
   readonly stepFactor: NdArray;
   /** Draws kept so far. */
   readonly kept: readonly NdArray[];
@@ -81,7 +81,7 @@ export interface DpnpState {
 export interface DpnpOptions {
   /** Chains to run, each from its own standard normal start. */
   readonly numSamples?: number;
-  /** Where the chains start, `[n, d]`; a warm start is the `samples` of {@link dps} or {@link lgdMc}, as in the paper's experiments. */
+  /** Where the chains start, `[n, d]`; a warm start is the `samples` of `dps` or `lgdMc`, as in the paper's experiments. */
   readonly start?: ArrayInput;
   /** Go on from here. */
   readonly state?: DpnpState;
@@ -93,7 +93,7 @@ export interface DpnpOptions {
   readonly proximal?: "auto" | "mala";
   /** Steps of MALA in a round; default 100. */
   readonly malaSteps?: number;
-  /** Step size of MALA for a given $\eta$; default that of {@link pcsMala}, adapted to an acceptance of 0.574 as long as $\eta$ falls. */
+  /** Step size of MALA for a given $\eta$; default that of `pcsMala`, adapted to an acceptance of 0.574 as long as $\eta$ falls. */
   readonly malaStepSize?: (eta: number) => number;
   /** Whether MALA's moves must pass the Metropolis test; default true. */
   readonly adjust?: boolean;
@@ -103,7 +103,7 @@ export interface DpnpOptions {
   readonly burnIn?: number;
   /** Of the rounds after that every `thin`-th is kept; default 1. */
   readonly thin?: number;
-  /** Number of the first row, as in {@link SampleOptions}. Default 0. */
+  /** Number of the first row, as in `SampleOptions`. Default 0. */
   readonly firstRow?: number;
   /** Called after every round; `metric` is the acceptance of its proximal step. */
   readonly onProgress?: (progress: {
@@ -393,7 +393,7 @@ function* run(
 /**
  * DPnP: samples of the posterior $p^\star(x)\, e^{\mathcal L(x; y)}$ from the unconditional score of the prior $p^\star$ and any likelihood. Every round draws
  *
- * - $x_{k+1/2}$ from the density proportional to $e^{\mathcal L(z; y) - \|z - x_k\|^2/(2\eta_k^2)}$ ({@link pcsGaussian}, {@link pcsMala}), then
+ * - $x_{k+1/2}$ from the density proportional to $e^{\mathcal L(z; y) - \|z - x_k\|^2/(2\eta_k^2)}$ ({@link pcsGaussian}, `pcsMala`), then
  * - $x_{k+1}$ from that proportional to $p^\star(x)\, e^{-\|x - x_{k+1/2}\|^2/(2\eta_k^2)}$ ({@link ddsDdim}, {@link ddsDdpm}).
  *
  * With $\eta_k$ falling to 0 slowly the distribution of $x_k$ tends to the posterior; at a constant $\eta$ it converges geometrically to a distribution that widens the

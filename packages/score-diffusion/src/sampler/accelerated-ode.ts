@@ -118,7 +118,7 @@ function primitive(q: number, current: number): number {
 
 /**
  * The accelerated deterministic sampler with one evaluation a step: the predicted noise is extrapolated linearly in $\bar\alpha$ from the step before and
- * integrated exactly. The first step is one of {@link ddim}.
+ * integrated exactly. The first step is one of `ddim`.
  *
  * The practical form that the authors published with the paper; also of second order, with a far smaller constant.
  *

@@ -16,7 +16,7 @@ function* velocityAt(
 
 /**
  * Euler's method on the straight paths of flow matching, $w \leftarrow w + (u' - u)\,(\varepsilon - x_0)$; the same numbers as {@link ddim}. Begins in pure noise
- * with {@link flowSchedule}.
+ * with `flowSchedule`.
  *
  * @example
  * ```ts

@@ -53,7 +53,7 @@ export interface RepaintRow<Row> {
  * two parts come to agree.
  *
  * For its evaluations cheaper than a posterior sampler, and without its guarantee: the conditional distribution is only approached. For noisy or indirect
- * measurements see {@link dpnp}.
+ * measurements see `dpnp`.
  *
  * @param sampler - takes the steps; `ddpmAncestral()` in the paper
  * @param known - the image where it is known, shape `[d]` or `[n, d]`, on the scale of the data

@@ -1,7 +1,6 @@
 /** Groups held against answers, by rank correlations and sums of items: another way than the one that found them. */
 import type { Certificate } from "@provably/core-tensor";
 import {
-  anyRecord,
   certificate,
   check,
   checkOptions,
@@ -12,7 +11,7 @@ import {
 import type { Table } from "@provably/core-tensor/table";
 import { InvalidDataError } from "../errors.js";
 import type { GroupsResult } from "./discover-groups.js";
-import { FOR_GROUPS, type ItemOptions } from "./options.js";
+import { FOR_GROUPS, type ItemOptions, GROUPS_GIVEN } from "./options.js";
 import { pearson } from "./correlations.js";
 import { below } from "./normal.js";
 import { surveyOf } from "./survey.js";
@@ -73,7 +72,8 @@ export function certifyGroups(
   options: CertifyGroupsOptions = {},
 ): Readonly<Record<"items" | "separate" | "together", Certificate>> {
   const fn = "certifyGroups";
-  const { groups } = check(fn, "result", result, anyRecord);
+  check(fn, "result", result, GROUPS_GIVEN);
+  const { groups } = result;
   const { significance = 0.01, ...given } = checkOptions<CertifyGroupsOptions>(
     fn,
     options,

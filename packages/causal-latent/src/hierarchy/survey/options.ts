@@ -3,12 +3,14 @@ import {
   type Guard,
   type Schema,
   anyFunction,
+  anyNumber,
   anyString,
   finiteNumber,
   isRecord,
   listOf,
   numberInside,
   optional,
+  recordWith,
   abortSignal,
   rngKey,
   wholeNumber,
@@ -101,3 +103,9 @@ export const GROUPS: Schema<GroupOptions> = {
   confidence: numberInside(0, 1),
   onProgress: optional(anyFunction),
 };
+
+/** Groups of items, as functions that are given them need them. */
+export const GROUP_LIST = listOf(
+  recordWith({ items: listOf(recordWith({ name: anyString, loading: anyNumber })) }),
+);
+export const GROUPS_GIVEN = recordWith({ groups: GROUP_LIST });

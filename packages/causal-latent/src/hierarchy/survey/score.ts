@@ -1,13 +1,13 @@
 /** Where people stand on the latents of groups. */
 import { DomainError, type NdArray } from "@provably/core-tensor";
-import { anyRecord, check, checkOptions, show } from "@provably/core-tensor/internal";
+import { check, checkOptions, show } from "@provably/core-tensor/internal";
 import type { Table } from "@provably/core-tensor/table";
 import { InvalidDataError } from "../errors.js";
 import { float64Of, toArray } from "../internal/arrays.js";
 import { prepare } from "./correlations.js";
 import type { GroupsResult } from "./discover-groups.js";
 import { inverseOf } from "./matrices.js";
-import { FOR_GROUPS, type ItemOptions } from "./options.js";
+import { FOR_GROUPS, type ItemOptions, GROUPS_GIVEN } from "./options.js";
 import { surveyOf } from "./survey.js";
 
 /**
@@ -43,7 +43,8 @@ export function scoreGroups(
   options: Omit<ItemOptions, "items"> = {},
 ): { readonly scores: NdArray<"float64">; readonly precision: NdArray<"float64"> } {
   const fn = "scoreGroups";
-  const { groups, latentCorrelations } = check(fn, "result", result, anyRecord);
+  check(fn, "result", result, GROUPS_GIVEN);
+  const { groups, latentCorrelations } = result;
   const given = checkOptions<Omit<ItemOptions, "items">>(fn, options, FOR_GROUPS);
   const names = groups.flatMap(({ items }) => items.map(({ name }) => name));
   if (names.length === 0) throw new DomainError(`${fn}: result has no groups to score`);

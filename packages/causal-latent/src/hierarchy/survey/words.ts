@@ -1,12 +1,33 @@
 /** What was found, in words and for other programs. */
 import { DomainError } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anyNumber,
+  anyRecord,
+  anyString,
+  check,
+  listOf,
+  recordWith,
+} from "@provably/core-tensor/internal";
 import type { GroupsResult } from "./discover-groups.js";
+import { GROUP_LIST } from "./options.js";
 
 const list = (names: readonly string[]): string =>
   names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)!}`;
 
 const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
+
+const FOUND = recordWith({
+  groups: GROUP_LIST,
+  alone: anyList,
+  higher: listOf(recordWith({ name: anyString, groups: listOf(recordWith({ name: anyString })) })),
+  setAside: anyList,
+  items: anyList,
+  numRows: anyNumber,
+  parallelAnalysis: anyNumber,
+  warnings: anyList,
+  fit: anyRecord,
+});
 
 /**
  * One paragraph on the groups that were found: how many, which items, what is doubtful, what was set aside.
@@ -40,7 +61,7 @@ export function describeGroups(result: GroupsResult): string {
     warnings,
     numGroupsShares,
     fit,
-  } = check("describeGroups", "result", result, anyRecord);
+  } = check("describeGroups", "result", result, FOUND);
   const people = `The answers of ${numRows} people to ${items.length} items`;
   const sentences: string[] = [];
   if (groups.length === 0) sentences.push(`${people} fall into no groups.`);
@@ -103,7 +124,7 @@ export function describeGroups(result: GroupsResult): string {
  * @category Export
  */
 export function toLavaan(result: GroupsResult): string {
-  const { groups, higher } = check("toLavaan", "result", result, anyRecord);
+  const { groups, higher } = check("toLavaan", "result", result, FOUND);
   if (groups.length === 0) throw new DomainError("toLavaan: result must have groups, got none");
   const all = groups.flatMap(({ items }) => items);
   const taken = new Set(all.map(({ name }) => name));

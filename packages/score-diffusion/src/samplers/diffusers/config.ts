@@ -279,10 +279,29 @@ const CLASSES = {
     lower_order_final: flag(true),
     euler_at_final: flag(false),
   },
-} as const satisfies Record<string, Record<string, Field>>;
+} as const satisfies Record<SchedulerClass, Record<string, Field>>;
 
 /** A class of diffusers' that is understood. */
-export type SchedulerClass = keyof typeof CLASSES;
+export type SchedulerClass =
+  | "DDIMScheduler"
+  | "DDPMScheduler"
+  | "PNDMScheduler"
+  | "LMSDiscreteScheduler"
+  | "EulerDiscreteScheduler"
+  | "EulerAncestralDiscreteScheduler"
+  | "HeunDiscreteScheduler"
+  | "KDPM2DiscreteScheduler"
+  | "KDPM2AncestralDiscreteScheduler"
+  | "DPMSolverMultistepScheduler"
+  | "DPMSolverSinglestepScheduler"
+  | "UniPCMultistepScheduler"
+  | "DEISMultistepScheduler"
+  | "LCMScheduler"
+  | "TCDScheduler"
+  | "FlowMatchEulerDiscreteScheduler"
+  | "FlowMatchHeunDiscreteScheduler"
+  | "EDMEulerScheduler"
+  | "EDMDPMSolverMultistepScheduler";
 
 /** Every field that some class knows: files keep those of other classes, which theirs ignores. */
 const ANYWHERE = new Set(Object.values(CLASSES).flatMap((fields) => Object.keys(fields)));

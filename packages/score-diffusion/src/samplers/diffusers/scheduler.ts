@@ -34,7 +34,7 @@ export interface SchedulerOptions {
   readonly eta?: number;
   /** Whether `DDIMScheduler` takes the noise again from the clipped clean point; default false. */
   readonly useClippedModelOutput?: boolean;
-  /** First step that is run, from a noised image instead of from noise; default 0. See {@link addNoise}. */
+  /** First step that is run, from a noised image instead of from noise; default 0. See `addNoise`. */
   readonly startIndex?: number;
   /** The noise of `DDPMScheduler` where its file asks for learned variances, which samplers here do not take from the network. */
   readonly variance?: "fixed_small" | "fixed_large";
@@ -66,7 +66,7 @@ export interface Scheduler {
   readonly kind: SchedulerClass;
   /** Runs this scheduler's own steps, and no others. */
   readonly sampler: Sampler<TableRow>;
-  /** For {@link sample}: the levels it visits, and whether it ends before the data. */
+  /** For `sample`: the levels it visits, and whether it ends before the data. */
   readonly run: { readonly schedule: Schedule; readonly stopAt: 0 | 1 };
   /** What the network returns: one of the usual predictions, `flow` $\varepsilon - x_0$, or `edm`, the preconditioned form. */
   readonly prediction: "eps" | "x0" | "v" | "flow" | "edm";

@@ -6,7 +6,7 @@ import {
   satisfying,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import type { LogitProcessor } from "./processors.js";
+import { type LogitProcessor, processor } from "./processors.js";
 
 const share = satisfying<number>("in (0, 1]", (x) => typeof x === "number" && x > 0 && x <= 1);
 
@@ -26,7 +26,7 @@ const share = satisfying<number>("in (0, 1]", (x) => typeof x === "number" && x 
  */
 export function scaleTemperature(temperature: number): LogitProcessor {
   check("scaleTemperature", "temperature", temperature, positiveNumber);
-  return (logits) => logits.map((z) => z / temperature);
+  return processor("scaleTemperature", (logits) => logits.map((z) => z / temperature));
 }
 
 /**
@@ -45,11 +45,11 @@ export function scaleTemperature(temperature: number): LogitProcessor {
  */
 export function keepTopK(k: number): LogitProcessor {
   check("keepTopK", "k", k, wholeNumber(1));
-  return (logits) => {
+  return processor("keepTopK", (logits) => {
     if (k >= logits.length) return logits;
     const least = logits.slice().sort()[logits.length - k]!;
     return logits.map((z) => (z < least ? -Infinity : z));
-  };
+  });
 }
 
 /**
@@ -69,7 +69,7 @@ export function keepTopK(k: number): LogitProcessor {
  */
 export function keepTopP(mass: number): LogitProcessor {
   check("keepTopP", "mass", mass, share);
-  return (logits) => {
+  return processor("keepTopP", (logits) => {
     const p = probabilities(logits);
     const ascending = Array.from(p.keys()).sort((a, b) => logits[a]! - logits[b]! || a - b);
     const z = logits.slice();
@@ -80,7 +80,7 @@ export function keepTopP(mass: number): LogitProcessor {
       z[i] = -Infinity;
     }
     return z;
-  };
+  });
 }
 
 /**
@@ -99,11 +99,11 @@ export function keepTopP(mass: number): LogitProcessor {
  */
 export function keepMinP(least: number): LogitProcessor {
   check("keepMinP", "least", least, numberIn(0, 1));
-  return (logits) => {
+  return processor("keepMinP", (logits) => {
     const p = probabilities(logits);
     const bar = least * p.reduce((a, b) => Math.max(a, b), 0);
     return logits.map((z, i) => (p[i]! < bar ? -Infinity : z));
-  };
+  });
 }
 
 /**
@@ -123,7 +123,7 @@ export function keepMinP(least: number): LogitProcessor {
  */
 export function keepTypical(mass: number): LogitProcessor {
   check("keepTypical", "mass", mass, share);
-  return (logits) => {
+  return processor("keepTypical", (logits) => {
     const p = probabilities(logits);
     const information = p.map((v) => -Math.log(v));
     const entropy = p.reduce((sum, v, i) => (v === 0 ? sum : sum + v * information[i]!), 0);
@@ -132,7 +132,7 @@ export function keepTypical(mass: number): LogitProcessor {
     let sum = 0;
     const last = nearest.find((i) => (sum += p[i]!) >= mass) ?? nearest[nearest.length - 1]!;
     return logits.map((z, i) => (distance[i]! > distance[last]! ? -Infinity : z));
-  };
+  });
 }
 
 function probabilities(z: Float64Array): Float64Array {

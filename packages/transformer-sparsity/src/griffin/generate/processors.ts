@@ -3,6 +3,7 @@ import { DomainError } from "@provably/core-tensor";
 import {
   type Guard,
   anyFunction,
+  anyList,
   check,
   finiteNumber,
   listOf,
@@ -12,6 +13,7 @@ import {
   recordOf,
   satisfying,
   show,
+  typedArray,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 
@@ -33,6 +35,18 @@ export interface ProcessorContext {
 export type LogitProcessor = (logits: Float64Array, context: ProcessorContext) => Float64Array;
 
 const tokens = listOf(wholeNumber(0));
+const contextGuard = recordOf({ ids: anyList, promptLength: wholeNumber(0) });
+const float64 = typedArray("Float64Array");
+
+/** A processor that looks at what it is given, in time that does not grow with the text. */
+export function processor(fn: string, process: LogitProcessor): LogitProcessor {
+  return (logits, context) => {
+    check(fn, "logits", logits, float64);
+    check(fn, "context", context, contextGuard);
+    return process(logits, context);
+  };
+}
+
 const sequence = satisfying<readonly number[]>(
   "a list of at least one token",
   (x) => Array.isArray(x) && x.length > 0 && x.every((id) => Number.isInteger(id) && id >= 0),
@@ -155,7 +169,7 @@ export function sequenceBias(
     check("sequenceBias", `biases[${i}][0]`, ids, sequence);
     check("sequenceBias", `biases[${i}][1]`, bias, finiteNumber);
   });
-  return (logits, { ids }) => {
+  return processor("sequenceBias", (logits, { ids }) => {
     const z = logits.slice();
     for (const [words, bias] of biases)
       if (endsWith(ids, words.slice(0, -1))) {
@@ -163,7 +177,7 @@ export function sequenceBias(
         if (last < z.length) z[last]! += bias;
       }
     return z;
-  };
+  });
 }
 
 function endsWith(ids: readonly number[], end: readonly number[]): boolean {
@@ -188,12 +202,12 @@ function endsWith(ids: readonly number[], end: readonly number[]): boolean {
  */
 export function repetitionPenalty(penalty: number): LogitProcessor {
   check("repetitionPenalty", "penalty", penalty, positiveNumber);
-  return (logits, { ids }) => {
+  return processor("repetitionPenalty", (logits, { ids }) => {
     const z = logits.slice();
     for (const id of new Set(ids))
       if (id < z.length) z[id] = z[id]! < 0 ? z[id]! * penalty : z[id]! / penalty;
     return z;
-  };
+  });
 }
 
 /**
@@ -214,13 +228,13 @@ export function repetitionPenalty(penalty: number): LogitProcessor {
 export function occurrencePenalty(presence: number, frequency: number): LogitProcessor {
   check("occurrencePenalty", "presence", presence, finiteNumber);
   check("occurrencePenalty", "frequency", frequency, finiteNumber);
-  return (logits, { ids, promptLength }) => {
+  return processor("occurrencePenalty", (logits, { ids, promptLength }) => {
     const z = logits.slice();
     const counts = new Map<number, number>();
     for (const id of ids.slice(promptLength)) counts.set(id, (counts.get(id) ?? 0) + 1);
     for (const [id, count] of counts) if (id < z.length) z[id]! -= presence + frequency * count;
     return z;
-  };
+  });
 }
 
 /**
@@ -239,14 +253,14 @@ export function occurrencePenalty(presence: number, frequency: number): LogitPro
  */
 export function noRepeatNgrams(size: number): LogitProcessor {
   check("noRepeatNgrams", "size", size, wholeNumber(1));
-  return (logits, { ids }) => {
+  return processor("noRepeatNgrams", (logits, { ids }) => {
     const end = ids.slice(ids.length - size + 1);
     if (ids.length < size - 1) return logits;
     const repeats: number[] = [];
     for (let i = 0; i + size <= ids.length; i++)
       if (end.every((id, j) => ids[i + j] === id)) repeats.push(ids[i + size - 1]!);
     return without(logits, repeats);
-  };
+  });
 }
 
 /**
@@ -265,13 +279,13 @@ export function noRepeatNgrams(size: number): LogitProcessor {
  */
 export function forbidSequences(sequences: readonly (readonly number[])[]): LogitProcessor {
   check("forbidSequences", "sequences", sequences, listOf(sequence));
-  return (logits, { ids }) => {
+  return processor("forbidSequences", (logits, { ids }) => {
     const matching = sequences.filter((words) => endsWith(ids, words.slice(0, -1)));
     return without(
       logits,
       matching.map((words) => words[words.length - 1]!),
     );
-  };
+  });
 }
 
 /**
@@ -295,10 +309,11 @@ export function leastLength(
 ): LogitProcessor {
   check("leastLength", "endTokens", endTokens, tokens);
   const { length = 0, newTokens = 0 } = check("leastLength", "least", least, leastGuard);
-  return (logits, { ids, promptLength }) =>
+  return processor("leastLength", (logits, { ids, promptLength }) =>
     ids.length < length || ids.length - promptLength < newTokens
       ? without(logits, endTokens)
-      : logits;
+      : logits,
+  );
 }
 
 /**
@@ -318,8 +333,9 @@ export function leastLength(
  */
 export function suppressTokens(forbidden: readonly number[], onlyFirst = false): LogitProcessor {
   check("suppressTokens", "forbidden", forbidden, tokens);
-  return (logits, { ids, promptLength }) =>
-    onlyFirst && ids.length !== promptLength ? logits : without(logits, forbidden);
+  return processor("suppressTokens", (logits, { ids, promptLength }) =>
+    onlyFirst && ids.length !== promptLength ? logits : without(logits, forbidden),
+  );
 }
 
 /**
@@ -341,5 +357,7 @@ export function allowTokens(
   allowed: (ids: readonly number[], token: number) => boolean,
 ): LogitProcessor {
   check("allowTokens", "allowed", allowed, anyFunction);
-  return (logits, { ids }) => logits.map((z, token) => (allowed(ids, token) ? z : -Infinity));
+  return processor("allowTokens", (logits, { ids }) =>
+    logits.map((z, token) => (allowed(ids, token) ? z : -Infinity)),
+  );
 }
