@@ -17,12 +17,14 @@ export { dpoLoss, type SmoothingOptions } from "./losses/dpo.js";
 export { differentiable, type Differentiable } from "./losses/differentiable.js";
 export type {
   BetaOptions,
+  Convention,
   PairLossOptions,
   LossResult,
   PreferenceBatch,
   ReferenceOptions,
   ResponseLengths,
   ResponsePairs,
+  SingleOptions,
 } from "./losses/batch.js";
 
 // finite problems, exactly

@@ -22,6 +22,8 @@ const pairs = {
   chosen: [log2, [-1, -2]],
   rejected: [[-2, -1.5], [-2, -3]],
   weights: [[1, 3], [1, 1]],
+  preferences: [[0.9, 0.8], [0.9, 1]],
+  margins: [[0.2, 0], [0.1, 0.3]],
 } as const; // prettier-ignore
 const referenced = {
   ...pairs,
@@ -29,7 +31,8 @@ const referenced = {
   refRejected: [[-1.8, -2.2], [-2, -2]],
 } as const; // prettier-ignore
 const lengths = { chosenLengths: [[2, 3], [1, 3]], rejectedLengths: [[3, 2], [3, 1]] } as const; // prettier-ignore
-const common = { withGradients: [true, false], allowPositive: [true, false] } as const;
+const single = { withGradients: [true, false], allowPositive: [true, false] } as const;
+const common = { ...single, convention: ["paper", "trl"] } as const;
 const beta = { ...common, beta: [0.7, 0.4] } as const;
 const reference = { ...beta, referenceFree: [false, true] } as const;
 const smoothing = { labelSmoothing: [0.1, 0.3] } as const;
@@ -84,7 +87,10 @@ const losses: Record<string, Entry> = {
     batch: { ...pairs, ...lengths },
     options: { ...beta, ...smoothing, gamma: [1, 0.5] },
   },
-  cpoLoss: { batch: pairs, options: { ...beta, ...smoothing, nllWeight: [1, 0.5] } },
+  cpoLoss: {
+    batch: { ...pairs, chosenLengths: lengths.chosenLengths },
+    options: { ...beta, ...smoothing, nllWeight: [1, 0.5] },
+  },
   orpoLoss: { batch: { ...pairs, ...lengths }, options: { ...common, lambda: [0.1, 0.3] } },
   ktoLoss: {
     batch: {
@@ -93,7 +99,8 @@ const losses: Record<string, Entry> = {
       desirable: [[true, false], [true, true]],
     }, // prettier-ignore
     options: {
-      ...beta,
+      ...single,
+      beta: beta.beta,
       desirableWeight: [1, 2],
       undesirableWeight: [1, 2],
       klEstimate: [0, 0.5],
@@ -105,7 +112,8 @@ const losses: Record<string, Entry> = {
 losses["bcoLoss"] = {
   batch: losses["ktoLoss"]!.batch,
   options: {
-    ...beta,
+    ...single,
+    beta: beta.beta,
     shift: [
       { mean: 0.2, count: 4 },
       { mean: 0.6, count: 9 },
@@ -116,7 +124,7 @@ losses["bcoLoss"] = {
 
 /** Names that people bring from other losses and libraries. */
 const STRANGERS = [
-  "label_smoothing", "referenceChosenLogps", "ref_chosen_logps", "policy_chosen_logps", "margin", "margins", "sign", "lr", "clip", "lambda_", "weight", "ties", "average_log_prob",
+  "label_smoothing", "referenceChosenLogps", "ref_chosen_logps", "policy_chosen_logps", "margin", "soft_labels", "sign", "lr", "clip", "lambda_", "weight", "ties", "average_log_prob",
 ]; // prettier-ignore
 
 const run = (name: string, batch: Fields, options: Fields): root.LossResult =>
@@ -184,9 +192,13 @@ describe("every loss", () => {
     expect(knownTo(() => run(name, stranger, baseOptions(entry))).sort()).toEqual(
       Object.keys(entry.batch).sort(),
     );
-    const base = meaning(run(name, batch, baseOptions(entry)));
-    for (const [field, [, other]] of Object.entries(entry.batch))
-      expect(meaning(run(name, { ...batch, [field]: other }, baseOptions(entry))), field).not.toBe(base); // prettier-ignore
+    for (const [field, [, other]] of Object.entries(entry.batch)) {
+      // lengths of chosen responses are read by cpoLoss in TRL's convention, which has no weights
+      const pooled = name === "cpoLoss" && field === "chosenLengths";
+      const out = pooled ? ["weights", "preferences"] : name === "cpoLoss" ? ["chosenLengths"] : [];
+      const of = (x: Fields) => meaning(run(name, without(x, out), { ...baseOptions(entry), ...(pooled && { convention: "trl" }) })); // prettier-ignore
+      expect(of({ ...batch, [field]: other }), field).not.toBe(of(batch));
+    }
   });
 
   it.each(Object.entries(losses))("%s heeds every option that it knows", (name, entry) => {
@@ -204,14 +216,21 @@ describe("every loss", () => {
           k === "chosen" || k === "policy" ? [0.5, -1] : v,
         ]),
       );
-      const at = (value: unknown): string =>
-        meaning(
-          run(
-            name,
-            option === "referenceFree" && value === true ? free : option === "allowPositive" && name !== "orpoLoss" ? positive : batch,
-            { ...rest, [option]: value },
-          ),
-        ); // prettier-ignore
+      const at = (value: unknown): string => {
+        const whole = option === "allowPositive" && name !== "orpoLoss" ? positive : batch;
+        const wanted = option === "referenceFree" && value === true ? free : whole;
+        const given =
+          name === "cpoLoss" && option !== "convention"
+            ? without(wanted, ["chosenLengths"])
+            : wanted;
+        try {
+          return meaning(run(name, given, { ...rest, [option]: value }));
+        } catch (error) {
+          // a convention may have no form for what the batch holds
+          if (option !== "convention") throw error;
+          return (error as Error).message;
+        }
+      };
       if (option === "allowPositive" && name === "orpoLoss") continue; // it refuses averages above 0
       expect(at(one), option).not.toBe(at(other));
     }
@@ -220,7 +239,7 @@ describe("every loss", () => {
   it.each(Object.entries(losses))(
     "%s refuses every other field and option by name",
     (name, entry) => {
-      const batch = first(entry.batch);
+      const batch = without(first(entry.batch), name === "cpoLoss" ? ["chosenLengths"] : []);
       const refusal = (word: string) => new RegExp(`^${name}: .*"?${word}"?`);
       for (const stranger of allNames) {
         if (!(stranger in entry.batch))

@@ -8,7 +8,7 @@ import {
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { finite } from "../arrays.js";
-import { BETA, type BetaOptions, type LossResult } from "../losses/batch.js";
+import { type LossResult, SINGLE, type SingleOptions } from "../losses/batch.js";
 import { sigmoid, softplus } from "../numerics.js";
 import { UNPAIRED, type UnpairedBatch, labels } from "./kto.js";
 
@@ -48,7 +48,7 @@ const SHIFT = recordOf<BcoShift>({ mean: finiteNumber, count: wholeNumber(0) });
  */
 export function bcoLoss(
   batch: UnpairedBatch,
-  options: BetaOptions & { readonly shift?: BcoShift; readonly delta?: number } = {},
+  options: SingleOptions & { readonly shift?: BcoShift; readonly delta?: number } = {},
 ): LossResult & { readonly delta: number; readonly shift: BcoShift } {
   const fn = "bcoLoss";
   const {
@@ -57,7 +57,7 @@ export function bcoLoss(
     delta: fixed,
     withGradients = true,
     allowPositive = false,
-  } = checkOptions(fn, options, { ...BETA, shift: SHIFT, delta: finiteNumber });
+  } = checkOptions(fn, options, { ...SINGLE, shift: SHIFT, delta: finiteNumber });
   if (shift !== undefined && fixed !== undefined)
     throw new DomainError(`${fn}: give shift or delta, not both`);
   check(fn, "batch", batch, recordOf(UNPAIRED));

@@ -18,10 +18,10 @@ import {
   REFERENCED,
   type ReferenceOptions,
   type ResponseLengths,
-  alongMargin,
   flatten,
-  overPairs,
+  meanLength,
 } from "../losses/batch.js";
+import { alongMargin, marginOf, overPairs } from "../losses/over-pairs.js";
 import { valueLoss } from "../losses/vpo.js";
 
 const XPO = { ...REFERENCE, refSample: anything, alpha: nonNegativeNumber };
@@ -57,10 +57,10 @@ export function xpoLoss(
     flat,
     options,
     beta,
-    (a, b, a0, b0, d, i) => {
-      const z = beta * (a - a0 - (b - b0));
+    (pair, d) => {
+      const z = marginOf(pair, beta);
       alongMargin(d, -beta * sigmoid(-z));
-      return softplus(-z) + alpha * sample[i]!;
+      return softplus(-z) + alpha * sample[pair.index]!;
     },
     { refSample: { shape: [flat.size], perPair: new Float64Array(flat.size).fill(alpha) } },
   );
@@ -120,6 +120,7 @@ const RPO_BATCH = { ...REFERENCED, chosenLengths: optional(LENGTHS.chosenLengths
  * The RPO loss $L = \mathrm{softplus}(-z) - w\,\ln\pi(y^+)/n^+$: DPO plus supervised fine-tuning on the chosen response.
  *
  * Offline VPO with the chosen response as calibration is this with $w = \alpha\beta$, up to a constant and the token count. $n^+$ is 1 where no lengths are given.
+ * With `convention: "trl"` it is the mean length of the batch, so that the second term is a mean over all chosen tokens together.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
  * @param options - see {@link ReferenceOptions}; `sftWeight` $w \ge 0$, default 1
@@ -142,11 +143,12 @@ export function rpoLoss(
   const fn = "rpoLoss";
   const { beta = 0.1, sftWeight = 1 } = checkOptions(fn, options, RPO);
   const flat = flatten(fn, batch, RPO_BATCH, options);
-  return overPairs(flat, options, beta, (a, b, a0, b0, d, i) => {
-    const z = beta * (a - a0 - (b - b0));
-    const k = sftWeight / (flat.chosenLengths ? flat.chosenLengths[i]! : 1);
+  const pooled = options.convention === "trl" ? meanLength(fn, flat) : undefined;
+  return overPairs(flat, options, beta, (pair, d) => {
+    const z = marginOf(pair, beta);
+    const k = sftWeight / (pooled ?? pair.chosenLength);
     alongMargin(d, -beta * sigmoid(-z));
     d.chosen -= k;
-    return softplus(-z) - k * a;
+    return softplus(-z) - k * pair.chosen;
   });
 }

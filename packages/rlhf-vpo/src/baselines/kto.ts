@@ -10,7 +10,7 @@ import {
 } from "@provably/core-tensor/internal";
 import { finite } from "../arrays.js";
 import { sigmoid } from "../numerics.js";
-import { BETA, type BetaOptions, type LossResult } from "../losses/batch.js";
+import { type LossResult, SINGLE, type SingleOptions } from "../losses/batch.js";
 
 /**
  * Responses that were judged desirable or not.
@@ -27,7 +27,7 @@ export interface UnpairedBatch {
 
 export const UNPAIRED = { policy: anything, reference: anything, desirable: anything };
 const KTO = {
-  ...BETA,
+  ...SINGLE,
   desirableWeight: nonNegativeNumber,
   undesirableWeight: nonNegativeNumber,
   klEstimate: nonNegativeNumber,
@@ -38,7 +38,7 @@ const KTO = {
  * Options of {@link ktoLoss}.
  * @category Losses
  */
-export interface KtoOptions extends BetaOptions {
+export interface KtoOptions extends SingleOptions {
   /** Weight of desirable responses; default 1. */
   readonly desirableWeight?: number;
   /** Weight of undesirable responses; default 1. */

@@ -17,10 +17,9 @@ import {
   REFERENCED,
   type ReferenceOptions,
   type ResponseLengths,
-  alongMargin,
   flatten,
-  overPairs,
 } from "../losses/batch.js";
+import { alongMargin, marginOf, overPairs } from "../losses/over-pairs.js";
 import type { SmoothingOptions } from "../losses/dpo.js";
 
 /** Runs a loss of the margin z. `pair` returns L and writes dL/dz to `slope[0]`. */
@@ -32,8 +31,8 @@ function overMargin(
 ): LossResult {
   const { beta = 0.1 } = options;
   const slope = new Float64Array(1);
-  return overPairs(flatten(fn, batch, REFERENCED, options), options, beta, (a, b, a0, b0, d) => {
-    const loss = pair(beta * (a - a0 - (b - b0)), slope);
+  return overPairs(flatten(fn, batch, REFERENCED, options), options, beta, (of, d) => {
+    const loss = pair(marginOf(of, beta), slope);
     alongMargin(d, beta * slope[0]!);
     return loss;
   });
@@ -125,10 +124,15 @@ export function ipoLoss(
     throw new DomainError(
       `${fn}: batch.chosenLengths and batch.rejectedLengths must be given to average over tokens`,
     );
-  return overPairs(flat, options, beta, (a, b, a0, b0, d, i) => {
-    const n = average ? chosenLengths![i]! : 1;
-    const m = average ? rejectedLengths![i]! : 1;
-    const off = (a - a0) / n - (b - b0) / m - 1 / (2 * beta);
+  if (!average && options.convention === "trl")
+    throw new DomainError(
+      `${fn}: convention "trl" averages over tokens: give batch.chosenLengths and batch.rejectedLengths, and no normalise: "sum"`,
+    );
+  return overPairs(flat, options, beta, (of, d) => {
+    const n = average ? of.chosenLength : 1;
+    const m = average ? of.rejectedLength : 1;
+    const [u, v] = [of.chosen - of.refChosen, of.rejected - of.refRejected];
+    const off = u / n - v / m - (0.5 + of.margin) / beta;
     d.chosen = (2 * off) / n;
     d.refChosen = -d.chosen;
     d.rejected = (-2 * off) / m;

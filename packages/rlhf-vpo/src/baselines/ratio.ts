@@ -3,15 +3,13 @@ import { checkOptions, nonNegativeNumber } from "@provably/core-tensor/internal"
 import { sigmoid, softplus } from "../numerics.js";
 import {
   type LossResult,
-  type PairGradient,
   type PreferenceBatch,
   REFERENCE,
   REFERENCED,
   type ReferenceOptions,
-  alongRatios,
   flatten,
-  overPairs,
 } from "../losses/batch.js";
+import { type PairGradient, alongRatios, overPairs } from "../losses/over-pairs.js";
 
 /** Runs a loss of u and v. `pair` returns L and writes the derivatives. */
 function overRatios(
@@ -21,9 +19,10 @@ function overRatios(
   pair: (u: number, v: number, beta: number, d: PairGradient) => number,
 ): LossResult {
   const { beta = 0.1 } = options;
-  return overPairs(flatten(fn, batch, REFERENCED, options), options, beta, (a, b, a0, b0, d) =>
-    pair(a - a0, b - b0, beta, d),
-  );
+  return overPairs(flatten(fn, batch, REFERENCED, options), options, beta, (of, d) => {
+    const half = of.margin / (2 * beta);
+    return pair(of.chosen - of.refChosen - half, of.rejected - of.refRejected + half, beta, d);
+  });
 }
 
 /** σ(x)σ(−x), which does not cancel. */

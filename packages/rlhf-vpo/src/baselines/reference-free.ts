@@ -5,6 +5,7 @@ import {
   checkOptions,
   finiteNumber,
   nonNegativeNumber,
+  optional,
   positiveNumber,
 } from "@provably/core-tensor/internal";
 import { finite, share } from "../arrays.js";
@@ -17,12 +18,12 @@ import {
   type PairLossOptions,
   type LossResult,
   PAIRS,
-  type PairGradient,
   type ResponseLengths,
   type ResponsePairs,
   flatten,
-  overPairs,
+  meanLength,
 } from "../losses/batch.js";
+import { type PairGradient, overPairs } from "../losses/over-pairs.js";
 
 const AVERAGED = { ...PAIRS, ...LENGTHS };
 
@@ -82,10 +83,10 @@ export function slicLoss(
     flat,
     options,
     1,
-    (a, b, _a0, _b0, d, i) => {
-      const m = delta - a + b;
+    ({ chosen, rejected, margin, index }, d) => {
+      const m = delta + margin - chosen + rejected;
       alone(d, m > 0 ? -1 : 0, m > 0 ? 1 : 0);
-      return Math.max(0, m) - (reg ? w * reg[i]! : 0);
+      return Math.max(0, m) - (reg ? w * reg[index]! : 0);
     },
     reg
       ? { regularised: { shape: [flat.size], perPair: new Float64Array(flat.size).fill(-w) } }
@@ -121,21 +122,23 @@ export function simpoLoss(
   const fn = "simpoLoss";
   const { beta = 2, gamma = 1, labelSmoothing: e = 0 } = checkOptions(fn, options, SIMPO);
   const flat = flatten(fn, batch, AVERAGED, options);
-  const [n, m] = [flat.chosenLengths!, flat.rejectedLengths!];
-  return overPairs(flat, options, beta, (a, b, _a0, _b0, d, i) => {
-    const z = beta * (a / n[i]! - b / m[i]!) - gamma;
+  return overPairs(flat, options, beta, (pair, d) => {
+    const { chosenLength: n, rejectedLength: m } = pair;
+    const z = beta * (pair.chosen / n - pair.rejected / m) - gamma - pair.margin;
     const g = beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z));
-    alone(d, g / n[i]!, -g / m[i]!);
+    alone(d, g / n, -g / m);
     return (1 - e) * softplus(-z) + e * softplus(z);
   });
 }
 
+const CPO_BATCH = { ...PAIRS, chosenLengths: optional(LENGTHS.chosenLengths) };
 const CPO = { ...BETA, nllWeight: nonNegativeNumber, labelSmoothing: share };
 
 /**
  * The CPO loss $L = \mathrm{softplus}(-\beta(\ln\pi(y^+) - \ln\pi(y^-))) - w\,\ln\pi(y^+)$.
  *
- * DPO with a uniform reference, plus supervised fine-tuning. Label smoothing as in `dpoLoss`.
+ * DPO with a uniform reference, plus supervised fine-tuning. Label smoothing as in `dpoLoss`. With `convention: "trl"` the second term is w times the mean
+ * over all chosen tokens of the batch together, and reads `chosenLengths`.
  *
  * @param batch - log-probabilities, see {@link ResponsePairs}
  * @param options - see `BetaOptions`; `nllWeight` $w \ge 0$, default 1; `labelSmoothing`, default 0
@@ -151,17 +154,23 @@ const CPO = { ...BETA, nllWeight: nonNegativeNumber, labelSmoothing: share };
  * @category Losses
  */
 export function cpoLoss(
-  batch: ResponsePairs,
+  batch: ResponsePairs & Partial<Pick<ResponseLengths, "chosenLengths">>,
   options: BetaOptions & { readonly nllWeight?: number; readonly labelSmoothing?: number } = {},
 ): LossResult {
   const fn = "cpoLoss";
   const { beta = 0.1, nllWeight = 1, labelSmoothing: e = 0 } = checkOptions(fn, options, CPO);
-  const flat = flatten(fn, batch, PAIRS, options);
-  return overPairs(flat, options, beta, (a, b, _a0, _b0, d) => {
-    const z = beta * (a - b);
+  const flat = flatten(fn, batch, CPO_BATCH, options);
+  const pooled = options.convention === "trl";
+  if (!pooled && flat.chosenLengths !== undefined)
+    throw new DomainError(
+      `${fn}: batch.chosenLengths is read with convention "trl" only, which averages over tokens`,
+    );
+  const k = pooled ? nllWeight / meanLength(fn, flat) : nllWeight;
+  return overPairs(flat, options, beta, ({ chosen, rejected, margin }, d) => {
+    const z = beta * (chosen - rejected) - margin;
     const g = beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z));
-    alone(d, g - nllWeight, -g);
-    return (1 - e) * softplus(-z) + e * softplus(z) - nllWeight * a;
+    alone(d, g - k, -g);
+    return (1 - e) * softplus(-z) + e * softplus(z) - k * chosen;
   });
 }
 
@@ -194,19 +203,27 @@ export function orpoLoss(
   const fn = "orpoLoss";
   const { lambda = 0.1 } = checkOptions(fn, options, ORPO);
   const flat = flatten(fn, batch, AVERAGED, options);
-  const [n, m] = [flat.chosenLengths!, flat.rejectedLengths!];
-  const average = (name: string, sum: number, count: number, i: number): number => {
-    const p = sum / count;
-    if (p > 1e-9)
-      throw new DomainError(`${fn}: the average of ${name}[${i}] must be below 0, got ${p}`);
-    return Math.min(p, -1e-12);
-  };
-  return overPairs(flat, options, 1, (a, b, _a0, _b0, d, i) => {
-    const p = average("chosen", a, n[i]!, i);
-    const q = average("rejected", b, m[i]!, i);
-    const o = p - q - log1mexp(p) + log1mexp(q);
+  if (options.convention === "trl")
+    throw new DomainError(
+      `${fn}: TRL averages the likelihood over the tokens of prompts too, which are not here; trlOrpoLoss takes them`,
+    );
+  const sides = [
+    ["chosen", flat.chosen, flat.chosenLengths!],
+    ["rejected", flat.rejected, flat.rejectedLengths!],
+  ] as const;
+  for (const [name, sums, counts] of sides)
+    sums.forEach((sum, i) => {
+      const p = sum / counts[i]!;
+      if (p > 1e-9)
+        throw new DomainError(`${fn}: the average of ${name}[${i}] must be below 0, got ${p}`);
+    });
+  return overPairs(flat, options, 1, (pair, d) => {
+    const { chosenLength: n, rejectedLength: m } = pair;
+    const p = Math.min(pair.chosen / n, -1e-12);
+    const q = Math.min(pair.rejected / m, -1e-12);
+    const o = p - q - log1mexp(p) + log1mexp(q) - pair.margin;
     const s = lambda * sigmoid(-o);
-    alone(d, (-1 + s / Math.expm1(p)) / n[i]!, -s / Math.expm1(q) / m[i]!);
+    alone(d, (-1 + s / Math.expm1(p)) / n, -s / Math.expm1(q) / m);
     return -p + lambda * softplus(-o);
   });
 }

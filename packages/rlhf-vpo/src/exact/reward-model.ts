@@ -46,14 +46,14 @@ export function bradleyTerryProbability(first: number, second: number): number {
   );
 }
 
-const PAIR = { margin: finiteNumber, centering: nonNegativeNumber };
+const PAIR = { margin: anything, centering: nonNegativeNumber };
 
 /**
  * The loss of a reward model on pairs, $\mathrm{softplus}(-(r^+ - r^- - m)) + c\,(r^+ + r^-)^2$: likelihood with a margin, and a pull of rewards towards 0.
  *
  * @param chosen - rewards of chosen responses, [B]
  * @param rejected - rewards of rejected responses, [B]
- * @param options - `margin` $m$, default 0; `centering` $c \ge 0$, default 0
+ * @param options - `margin` $m$, a number or one for each pair, [B], default 0; `centering` $c \ge 0$, default 0
  * @returns mean `loss`, `losses` [B] and the `gradient` of the mean, by the names of the inputs
  * @throws `ShapeError`, `DomainError` when lengths differ or numbers are not finite
  * @example
@@ -67,7 +67,7 @@ const PAIR = { margin: finiteNumber, centering: nonNegativeNumber };
 export function bradleyTerryLoss(
   chosen: ArrayInput,
   rejected: ArrayInput,
-  options: { readonly margin?: number; readonly centering?: number } = {},
+  options: { readonly margin?: number | ArrayInput; readonly centering?: number } = {},
 ): {
   readonly loss: number;
   readonly losses: NdArray<"float64">;
@@ -79,9 +79,13 @@ export function bradleyTerryLoss(
   const n = up.length;
   if (n === 0) throw new ShapeError(`${fn}: chosen must have at least one entry`);
   const down = finite(fn, "rejected", rejected, [n]);
+  const margins =
+    typeof margin === "number"
+      ? new Float64Array(n).fill(check(fn, "margin", margin, finiteNumber))
+      : finite(fn, "margin", margin, [n]);
   const [losses, a, b] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
   for (let i = 0; i < n; i++) {
-    const z = up[i]! - down[i]! - margin;
+    const z = up[i]! - down[i]! - margins[i]!;
     const sum = up[i]! + down[i]!;
     losses[i] = softplus(-z) + centering * sum * sum;
     a[i] = (-sigmoid(-z) + 2 * centering * sum) / n;

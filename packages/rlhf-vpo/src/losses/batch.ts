@@ -4,12 +4,13 @@ import {
   type Guard,
   anything,
   check,
+  oneOf,
   optional,
   positiveNumber,
   recordOf,
   trueOrFalse,
 } from "@provably/core-tensor/internal";
-import { finite, read, wrap } from "../arrays.js";
+import { finite, read } from "../arrays.js";
 
 /**
  * Log-probabilities of chosen and rejected responses under the policy, for losses without a reference. Sums over tokens, in nats; keep them in float64.
@@ -22,6 +23,13 @@ export interface ResponsePairs {
   readonly rejected: ArrayInput;
   /** Weights of the pairs, ≥ 0, [B]; default 1. They are normalised: the loss is a weighted mean. */
   readonly weights?: ArrayInput | undefined;
+  /**
+   * Soft labels, [B]: the probability p in [0, 1] that the chosen response is the better one, 0.5 for a tie; default 1. The loss of a pair is
+   * $p\,L(y^+, y^-) + (1-p)\,L(y^-, y^+)$.
+   */
+  readonly preferences?: ArrayInput | undefined;
+  /** Margins m of the pairs in units of reward, [B]: z counts as z − m, and the rewards βu and βv as βu − m/2 and βv + m/2; default 0. */
+  readonly margins?: ArrayInput | undefined;
 }
 
 /**
@@ -55,7 +63,18 @@ export interface PairLossOptions {
   readonly withGradients?: boolean;
   /** Accept log-probabilities above 0 without a warning; default false. */
   readonly allowPositive?: boolean;
+  /**
+   * `"paper"`, the default, or `"trl"`: weights are not normalised, likelihood terms are means over all tokens of the batch together, and what TRL has no form
+   * of is refused.
+   */
+  readonly convention?: Convention;
 }
+
+/**
+ * Whose convention a loss follows where they differ: that of its paper, or of TRL 1.13.
+ * @category Losses
+ */
+export type Convention = "paper" | "trl";
 
 /**
  * Options of losses with a temperature.
@@ -67,6 +86,12 @@ export interface BetaOptions extends PairLossOptions {
 }
 
 /**
+ * Options of losses of single responses.
+ * @category Losses
+ */
+export type SingleOptions = Omit<BetaOptions, "convention">;
+
+/**
  * Options of losses with a temperature and a reference.
  * @category Losses
  */
@@ -75,12 +100,28 @@ export interface ReferenceOptions extends BetaOptions {
   readonly referenceFree?: boolean;
 }
 
-export const LOSS = { withGradients: trueOrFalse, allowPositive: trueOrFalse };
+export const LOSS = {
+  withGradients: trueOrFalse,
+  allowPositive: trueOrFalse,
+  convention: oneOf("paper", "trl"),
+};
 export const BETA = { ...LOSS, beta: positiveNumber };
+/** What losses of single responses take. */
+export const SINGLE = {
+  withGradients: trueOrFalse,
+  allowPositive: trueOrFalse,
+  beta: positiveNumber,
+};
 export const REFERENCE = { ...BETA, referenceFree: trueOrFalse };
 
 /** What losses read of a batch. */
-export const PAIRS = { chosen: anything, rejected: anything, weights: optional(anything) };
+export const PAIRS = {
+  chosen: anything,
+  rejected: anything,
+  weights: optional(anything),
+  preferences: optional(anything),
+  margins: optional(anything),
+};
 export const REFERENCED = {
   ...PAIRS,
   refChosen: optional(anything),
@@ -117,10 +158,14 @@ export interface FlatBatch {
   readonly referenced: boolean;
   readonly chosenLengths: Float64Array | undefined;
   readonly rejectedLengths: Float64Array | undefined;
-  /** Weights that sum to 1, where they are not all the same. */
+  /** Factors of the pairs in the loss, where they are not all 1 / size. */
   readonly weights: Float64Array | undefined;
-  /** The sum of the weights as they were given. */
+  /** What the weights as they were given were divided by: their sum, or in TRL's convention the number of pairs. */
   readonly totalWeight: number;
+  /** Whether the factors sum to 1. */
+  readonly normalised: boolean;
+  readonly preferences: Float64Array | undefined;
+  readonly margins: Float64Array | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -129,7 +174,7 @@ export function flatten(
   fn: string,
   batch: ResponsePairs,
   fields: Readonly<Record<string, Guard<never>>>,
-  { allowPositive = false, referenceFree = false }: ReferenceOptions,
+  { allowPositive = false, referenceFree = false, convention = "paper" }: ReferenceOptions,
 ): FlatBatch {
   check(fn, "batch", batch, recordOf(fields));
   const given: Partial<Record<string, ArrayInput>> = { ...batch };
@@ -168,7 +213,9 @@ export function flatten(
     }
   const zeros = needed ? undefined : new Float64Array(size);
   const weights = numbersOf("weights");
-  const totalWeight = weights ? totalOf(fn, weights) : size;
+  const normalised = convention === "paper";
+  const sum = weights ? totalOf(fn, weights) : size;
+  const totalWeight = normalised ? sum : size;
   return {
     size,
     chosen: logProbs.chosen,
@@ -180,8 +227,19 @@ export function flatten(
     rejectedLengths: lengths(fn, "rejectedLengths", numbersOf("rejectedLengths")),
     weights: weights?.map((w) => w / totalWeight),
     totalWeight,
+    normalised,
+    preferences: probabilities(fn, numbersOf("preferences")),
+    margins: numbersOf("margins"),
     warnings,
   };
+}
+
+function probabilities(fn: string, given: Float64Array | undefined): Float64Array | undefined {
+  given?.forEach((p, i) => {
+    if (!(p >= 0 && p <= 1))
+      throw new DomainError(`${fn}: preferences[${i}] must be in [0, 1], got ${p}`);
+  });
+  return given;
 }
 
 function totalOf(fn: string, weights: Float64Array): number {
@@ -208,130 +266,17 @@ function lengths(
   });
 }
 
-/** Derivatives of one pair's loss: with respect to chosen, rejected and the two references. */
-export interface PairGradient {
-  chosen: number;
-  rejected: number;
-  refChosen: number;
-  refRejected: number;
-}
-
-/** The loss of one pair; writes its derivatives. */
-export type PairLoss = (
-  a: number,
-  b: number,
-  a0: number,
-  b0: number,
-  d: PairGradient,
-  i: number,
-) => number;
-
-/** Further inputs beside the four, with their derivatives, per pair already. */
-export type Extras = Readonly<
-  Record<string, { readonly shape: readonly number[]; readonly perPair: Float64Array }>
->;
-
-/** Runs a pairwise loss over a batch. `extras` are filled by the loss itself. */
-export function overPairs(
-  batch: FlatBatch,
-  { withGradients = true }: PairLossOptions,
-  beta: number,
-  pair: PairLoss,
-  extras: Extras = {},
-): LossResult {
-  const { size, chosen, rejected, refChosen, refRejected, weights, referenced } = batch;
-  const losses = new Float64Array(size);
-  const [da, db, da0, db0] = withGradients
-    ? Array.from({ length: 4 }, () => new Float64Array(size))
-    : [];
-  const d: PairGradient = { chosen: 0, rejected: 0, refChosen: 0, refRejected: 0 };
-  let loss = 0;
-  for (let i = 0; i < size; i++) {
-    const a = chosen[i]!;
-    const b = rejected[i]!;
-    const a0 = refChosen[i]!;
-    const b0 = refRejected[i]!;
-    const value = pair(a, b, a0, b0, d, i);
-    const w = weights ? weights[i]! : 1 / size;
-    if (da) {
-      da[i] = w * d.chosen;
-      db![i] = w * d.rejected;
-      da0![i] = w * d.refChosen;
-      db0![i] = w * d.refRejected;
-    }
-    losses[i] = value;
-    loss += w * value;
-  }
-  const gradient: Record<string, NdArray<"float64">> = {};
-  if (da) {
-    Object.assign(gradient, gradientsOf(da, db!, referenced ? [da0!, db0!] : undefined));
-    for (const [name, { shape, perPair }] of Object.entries(extras)) {
-      const width = perPair.length / size;
-      gradient[name] = wrap(
-        perPair.map((g, k) => (weights ? weights[Math.floor(k / width)]! : 1 / size) * g),
-        shape,
+/** Mean number of chosen tokens: a sum over it, averaged over pairs, is the mean over all tokens together, as TRL takes likelihoods. */
+export function meanLength(fn: string, batch: FlatBatch): number {
+  const { chosenLengths, preferences, weights, size } = batch;
+  if (chosenLengths === undefined)
+    throw new DomainError(
+      `${fn}: convention "trl" averages over all chosen tokens: batch.chosenLengths must be given`,
+    );
+  for (const [name, given] of Object.entries({ preferences, weights }))
+    if (given !== undefined)
+      throw new DomainError(
+        `${fn}: batch.${name} must be left out with convention "trl": the mean over all chosen tokens has no form for it`,
       );
-    }
-  }
-  return resultOf(batch, beta, loss, losses, gradient);
-}
-
-/** Derivatives by the names of what was given: references have one only where there are any. */
-export function gradientsOf(
-  chosen: Float64Array,
-  rejected: Float64Array,
-  reference: readonly [Float64Array, Float64Array] | undefined,
-): LossResult["gradient"] {
-  return {
-    chosen: wrap(chosen),
-    rejected: wrap(rejected),
-    ...(reference && { refChosen: wrap(reference[0]), refRejected: wrap(reference[1]) }),
-  };
-}
-
-/** The result of a loss. Implicit rewards are made when somebody asks for them: memory that was never touched costs more than arithmetic. */
-export function resultOf(
-  batch: FlatBatch,
-  beta: number,
-  loss: number,
-  losses: Float64Array,
-  gradient: LossResult["gradient"],
-): LossResult {
-  const rewards = (policy: Float64Array, reference: Float64Array): (() => NdArray<"float64">) => {
-    let made: NdArray<"float64"> | undefined;
-    return () => (made ??= wrap(policy.map((x, i) => beta * (x - reference[i]!))));
-  };
-  const up = rewards(batch.chosen, batch.refChosen);
-  const down = rewards(batch.rejected, batch.refRejected);
-  return {
-    loss,
-    losses: wrap(losses),
-    get chosenRewards() {
-      return up();
-    },
-    get rejectedRewards() {
-      return down();
-    },
-    gradient:
-      batch.weights && gradient["chosen"]
-        ? { ...gradient, weights: wrap(losses.map((l) => (l - loss) / batch.totalWeight)) }
-        : gradient,
-    warnings: batch.warnings,
-  };
-}
-
-/** Writes the derivatives of a loss of z = β(u − v) from g = dL/dz. */
-export function alongMargin(d: PairGradient, slope: number): void {
-  d.chosen = slope;
-  d.rejected = -slope;
-  d.refChosen = -slope;
-  d.refRejected = slope;
-}
-
-/** Writes the derivatives of a loss of u = a − a0 and v = b − b0. */
-export function alongRatios(d: PairGradient, du: number, dv: number): void {
-  d.chosen = du;
-  d.refChosen = -du;
-  d.rejected = dv;
-  d.refRejected = -dv;
+  return chosenLengths.reduce((sum, n) => sum + n, 0) / size;
 }

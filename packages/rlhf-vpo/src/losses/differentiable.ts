@@ -22,7 +22,7 @@ export interface Differentiable {
 }
 
 /** Inputs that are counts or labels: nobody differentiates with respect to them. */
-const DISCRETE = ["chosenLengths", "rejectedLengths", "desirable"];
+const DISCRETE = ["chosenLengths", "rejectedLengths", "desirable", "preferences", "margins"];
 
 /** Numbers that are not an array of ours, nor one that is being traced. */
 const isPlain = (x: unknown): x is number[] =>

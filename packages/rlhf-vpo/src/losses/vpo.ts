@@ -19,12 +19,9 @@ import {
   REFERENCE,
   REFERENCED,
   type ReferenceOptions,
-  alongMargin,
   flatten,
-  gradientsOf,
-  overPairs,
-  resultOf,
 } from "./batch.js";
+import { alongMargin, gradientsOf, marginOf, overPairs, resultOf } from "./over-pairs.js";
 
 /**
  * Which responses the calibration term $c_i$ of VPO is estimated from: the chosen ones, the rejected ones, both, or samples of the calibration
@@ -111,6 +108,10 @@ export function valueLoss(fn: string, batch: PreferenceBatch, options: VpoOption
   const { alpha, attitude, beta = 0.1, calibration = "chosen", labelSmoothing: e = 0 } = options;
   const { samples, refSamples } = options;
   const flat = flatten(fn, batch, REFERENCED, options);
+  if (options.convention === "trl" && e > 0)
+    throw new DomainError(
+      `${fn}: TRL ignores labelSmoothing here; leave it out, or the convention "trl"`,
+    );
   const k = signOf(attitude) * alpha * beta;
   if (calibration !== "samples") {
     if (samples !== undefined || refSamples !== undefined)
@@ -118,7 +119,9 @@ export function valueLoss(fn: string, batch: PreferenceBatch, options: VpoOption
         `${fn}: samples and refSamples are read with calibration "samples" only`,
       );
     const [up, down] = { chosen: [1, 0], rejected: [0, 1], both: [0.5, 0.5] }[calibration];
-    return inBlocks(flat, options, beta, e, k * up!, k * down!);
+    return flat.preferences || flat.margins
+      ? pairByPair(flat, options, beta, e, k * up!, k * down!)
+      : inBlocks(flat, options, beta, e, k * up!, k * down!);
   }
   if (samples === undefined || refSamples === undefined)
     throw new DomainError(
@@ -138,11 +141,11 @@ export function valueLoss(fn: string, batch: PreferenceBatch, options: VpoOption
     flat,
     options,
     beta,
-    (a, b, a0, b0, d, i) => {
-      const z = beta * (a - a0 - (b - b0));
+    (pair, d) => {
+      const z = marginOf(pair, beta);
       alongMargin(d, beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z)));
       let c = 0;
-      for (let j = i * m; j < (i + 1) * m; j++) c += s[j]! - s0[j]!;
+      for (let j = pair.index * m; j < (pair.index + 1) * m; j++) c += s[j]! - s0[j]!;
       return (1 - e) * softplus(-z) + e * softplus(z) + (k * c) / m;
     },
     {
@@ -150,6 +153,27 @@ export function valueLoss(fn: string, batch: PreferenceBatch, options: VpoOption
       refSamples: { shape, perPair: new Float64Array(flat.size * m).fill(-k / m) },
     },
   );
+}
+
+/** The same for pairs with soft labels or margins of their own. */
+function pairByPair(
+  batch: FlatBatch,
+  options: PairLossOptions,
+  beta: number,
+  e: number,
+  kChosen: number,
+  kRejected: number,
+): LossResult {
+  return overPairs(batch, options, beta, (pair, d) => {
+    const z = marginOf(pair, beta);
+    alongMargin(d, beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z)));
+    d.chosen += kChosen;
+    d.refChosen -= kChosen;
+    d.rejected += kRejected;
+    d.refRejected -= kRejected;
+    const [u, v] = [pair.chosen - pair.refChosen, pair.rejected - pair.refRejected];
+    return (1 - e) * softplus(-z) + e * softplus(z) + kChosen * u + kRejected * v;
+  });
 }
 
 /** Pairs in a block: what of them is in use fits the cache. */
