@@ -118,7 +118,7 @@ export async function openPage(entry, bundle = {}, folder = undefined, headers =
   });
   try {
     await page
-      .waitForFunction("window.exported !== undefined", undefined, { timeout: 30_000 })
+      .waitForFunction("window.exported !== undefined", undefined, { timeout: 180_000 })
       .catch((error) => {
         throw errors[0] ?? error;
       });

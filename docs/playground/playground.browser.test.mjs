@@ -16,7 +16,7 @@ describe.skipIf(noBrowser)("playground", () => {
   const elsewhere = [];
   const settled = (id) =>
     page.waitForFunction((wanted) => document.body.dataset.done?.startsWith(wanted), id, {
-      timeout: 50_000,
+      timeout: 180_000,
     });
 
   beforeAll(async () => {
@@ -64,7 +64,7 @@ describe.skipIf(noBrowser)("playground", () => {
     await page.waitForFunction(
       (html) => document.querySelector("#picture").innerHTML !== html,
       before,
-      { timeout: 20_000 },
+      { timeout: 180_000 },
     );
     expect(await page.evaluate(() => location.hash)).toMatch(/radius=0\.34/);
     expect(await page.textContent("#certificate")).toMatch(/holds/);

@@ -384,7 +384,7 @@ describe("golden laws of DPnP", () => {
     ["MALA", "mala"],
   ] as const)(
     "many chains reach the stationary law of a mixture prior: %s",
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     ([name, proximal], { task }) => {
       const [chains, rounds] = slow ? [4000, 40] : [800, 20];
       const { A, y, noiseVariance, prior, stationary } = golden!.gmm;

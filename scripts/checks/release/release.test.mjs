@@ -166,7 +166,7 @@ describe.each(names)("%s, installed alone", (name) => {
     );
     const { page, close } = await openSite(site);
     try {
-      await page.waitForFunction("document.title !== ''", undefined, { timeout: 30_000 });
+      await page.waitForFunction("document.title !== ''", undefined, { timeout: 180_000 });
       expect(await page.title()).toBe("ran");
     } finally {
       await close();

@@ -5,7 +5,7 @@ import { identifiabilityExperiment, identifiabilitySettings } from "../../src/ma
 describe("training on vectors with known latents", () => {
   it(
     "comes nearer to the true content with scale-free sparsity, and identifies neither block",
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     ({ task }) => {
       const settings = identifiabilitySettings.filter(({ name }) => /standard|l1l2/.test(name));
       const [truth, standard, sparse] = identifiabilityExperiment(settings, key("claim"), {

@@ -60,7 +60,7 @@ const mean = (values: readonly number[]): number =>
 
 describe(
   "masked pretraining on digits, the stored weights of the standard recipe",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   () => {
     const model = pretrained();
     const [train, test] = [digits(0, 700), digits(700, 850)];

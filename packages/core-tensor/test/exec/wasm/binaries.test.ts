@@ -6,7 +6,7 @@ const committed = (name: string) =>
   readFileSync(new URL(`../../../src/exec/wasm/binaries/${name}`, import.meta.url), "utf8");
 
 describe("the embedded binaries", () => {
-  it("are what the AssemblyScript sources compile to", { timeout: 60_000 }, async () => {
+  it("are what the AssemblyScript sources compile to", async () => {
     for (const [name, text] of await buildBinaries())
       expect(text === committed(name), `${name} is stale; run scripts/build-wasm.mjs`).toBe(true);
   });
