@@ -13,8 +13,8 @@ export function read(fn: string, name: string, input: ArrayInput): NdArray<"floa
   return within(`${fn}: ${name}`, () => array<"float64">(input, { dtype: "float64" }));
 }
 
-/** Finite float64 numbers of an argument, of a given shape when one is given. */
-export function finite(
+/** Float64 numbers of an argument, of a given shape when one is given. */
+export function sized(
   fn: string,
   name: string,
   input: ArrayInput,
@@ -25,7 +25,17 @@ export function finite(
     throw new ShapeError(
       `${fn}: ${name} must have shape [${shape.join(", ")}], got [${x.shape.join(", ")}]`,
     );
-  const data = flatNumbers(x);
+  return flatNumbers(x);
+}
+
+/** The same, all of them finite. */
+export function finite(
+  fn: string,
+  name: string,
+  input: ArrayInput,
+  shape?: readonly number[],
+): Float64Array {
+  const data = sized(fn, name, input, shape);
   for (let i = 0; i < data.length; i++)
     if (!Number.isFinite(data[i]))
       throw new DomainError(`${fn}: ${name} must be finite, got ${data[i]} at flat index ${i}`);

@@ -13,7 +13,7 @@ export {
   type Calibration,
   type VpoOptions,
 } from "./losses/vpo.js";
-export { dpoLoss, type SmoothingOptions } from "./losses/dpo.js";
+export { dpoLoss, type DpoOptions, type SmoothingOptions } from "./losses/dpo.js";
 export { differentiable, type Differentiable } from "./losses/differentiable.js";
 export type {
   BetaOptions,

@@ -36,6 +36,8 @@ const common = { ...single, convention: ["paper", "trl"] } as const;
 const beta = { ...common, beta: [0.7, 0.4] } as const;
 const reference = { ...beta, referenceFree: [false, true] } as const;
 const smoothing = { labelSmoothing: [0.1, 0.3] } as const;
+// the wrong size is refused: storage changes no number
+const donate = { donate: [undefined, root.dpoLoss({ chosen: [-1], rejected: [-1] }, { referenceFree: true })] } as const; // prettier-ignore
 const samples = { calibration: "samples", samples: [[-2], [-3]], refSamples: [[-2], [-2]] };
 
 const losses: Record<string, Entry> = {
@@ -49,10 +51,11 @@ const losses: Record<string, Entry> = {
       calibration: ["chosen", "rejected"],
       samples: [samples.samples, [[-1], [-3]]],
       refSamples: [samples.refSamples, [[-1], [-1]]],
+      ...donate,
     },
     given: { samples, refSamples: samples },
   },
-  dpoLoss: { batch: referenced, options: { ...reference, ...smoothing } },
+  dpoLoss: { batch: referenced, options: { ...reference, ...smoothing, ...donate } },
   robustDpoLoss: { batch: referenced, options: { ...reference, ...smoothing } },
   exoPairLoss: { batch: referenced, options: { ...reference, ...smoothing } },
   ipoLoss: {
@@ -135,7 +138,7 @@ const without = (x: Fields, names: readonly string[]): Fields =>
   Object.fromEntries(Object.entries(x).filter(([name]) => !names.includes(name)));
 
 /** Options that cannot be given together with others are left out unless it is their turn. */
-const ALONE = ["samples", "refSamples", "mismatched", "referenceFree", "shift", "delta"];
+const ALONE = ["donate", "samples", "refSamples", "mismatched", "referenceFree", "shift", "delta"];
 const baseOptions = ({ options, given }: Entry, name?: string): Fields => ({
   ...without(
     first(options),
@@ -226,8 +229,8 @@ describe("every loss", () => {
         try {
           return meaning(run(name, given, { ...rest, [option]: value }));
         } catch (error) {
-          // a convention may have no form for what the batch holds
-          if (option !== "convention") throw error;
+          // what is donated must fit, and a convention may have no form for what the batch holds
+          if (option !== "convention" && option !== "donate") throw error;
           return (error as Error).message;
         }
       };
@@ -284,5 +287,34 @@ it("the gradient of a weighted loss has that of its weights", () => {
   flat(of([1, 3]).gradient["weights"]!).forEach((g, i) => {
     const at = (h: number) => of([1, 3].map((w, k) => w + (k === i ? h : 0))).loss;
     expect(Math.abs(g - (at(1e-5) - at(-1e-5)) / 2e-5)).toBeLessThan(1e-9);
+  });
+});
+
+describe("donated storage", () => {
+  const of = (n: number) => ({ chosen: Array.from({ length: n }, (_, i) => -1 - (i % 7)), rejected: Array.from({ length: n }, (_, i) => -2 - (i % 5)), refChosen: new Array<number>(n).fill(-1), refRejected: new Array<number>(n).fill(-2) }); // prettier-ignore
+  const options = { alpha: 0.3, attitude: "pessimistic", beta: 0.4 } as const;
+
+  it("is used again, and changes no bit of the result", () => {
+    const fresh = vpo.vpoLoss(of(5000), options);
+    const earlier = vpo.vpoLoss(of(5000), { ...options, beta: 2 });
+    const again = vpo.vpoLoss(of(5000), { ...options, donate: earlier });
+    expect(again.losses.data.buffer).toBe(earlier.losses.data.buffer);
+    expect(again.gradient["refRejected"]!.data.buffer).toBe(
+      earlier.gradient["refRejected"]!.data.buffer,
+    );
+    expect([again.loss, flat(again.losses), flat(again.gradient["chosen"]!), flat(again.gradient["refRejected"]!)]).toEqual([fresh.loss, flat(fresh.losses), flat(fresh.gradient["chosen"]!), flat(fresh.gradient["refRejected"]!)]); // prettier-ignore
+  });
+
+  it("of another size, of other fields, or of the batch itself is refused", () => {
+    const earlier = vpo.vpoLoss(of(3), options);
+    expect(() => vpo.vpoLoss(of(4), { ...options, donate: earlier })).toThrow(/^vpoLoss: donate must be an earlier result of 4 pairs/); // prettier-ignore
+    expect(() => vpo.dpoLoss(of(3), { donate: vpo.dpoLoss(of(3), { withGradients: false }) })).toThrow(/^dpoLoss: donate must be/); // prettier-ignore
+    expect(() => vpo.dpoLoss({ ...of(3), chosen: earlier.losses }, { donate: earlier, allowPositive: true })).toThrow(/must not share its storage/); // prettier-ignore
+    expect(() => vpo.dpoLoss(of(3), { donate: {} as never })).toThrow(/^dpoLoss: donate/);
+  });
+
+  it("does not keep log-probabilities that are not finite from being named", () => {
+    for (const bad of [NaN, -Infinity, Infinity])
+      expect(() => vpo.dpoLoss({ ...of(3), rejected: [-1, bad, -1] })).toThrow(/^dpoLoss: rejected must be finite, got .* at flat index 1/); // prettier-ignore
   });
 });

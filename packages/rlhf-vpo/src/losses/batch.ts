@@ -10,7 +10,7 @@ import {
   recordOf,
   trueOrFalse,
 } from "@provably/core-tensor/internal";
-import { finite, read } from "../arrays.js";
+import { finite, read, sized } from "../arrays.js";
 
 /**
  * Log-probabilities of chosen and rejected responses under the policy, for losses without a reference. Sums over tokens, in nats; keep them in float64.
@@ -169,12 +169,13 @@ export interface FlatBatch {
   readonly warnings: readonly string[];
 }
 
-/** A batch of the fields that the loss reads, and no other. */
+/** A batch of the fields that the loss reads, and no other. With `deferred` whoever reads the log-probabilities sees to it that they are finite and below 0. */
 export function flatten(
   fn: string,
   batch: ResponsePairs,
   fields: Readonly<Record<string, Guard<never>>>,
   { allowPositive = false, referenceFree = false, convention = "paper" }: ReferenceOptions,
+  deferred = false,
 ): FlatBatch {
   check(fn, "batch", batch, recordOf(fields));
   const given: Partial<Record<string, ArrayInput>> = { ...batch };
@@ -195,14 +196,17 @@ export function flatten(
   const size = first.size;
   const numbersOf = (name: string): Float64Array | undefined =>
     given[name] === undefined ? undefined : finite(fn, name, given[name], [size]);
+  const checked = deferred ? sized : finite;
+  const reference = (name: string): Float64Array | undefined =>
+    given[name] === undefined ? undefined : checked(fn, name, given[name], [size]);
   const logProbs = {
-    chosen: finite(fn, "chosen", first, [size]),
-    rejected: finite(fn, "rejected", batch.rejected, [size]),
-    refChosen: numbersOf("refChosen"),
-    refRejected: numbersOf("refRejected"),
+    chosen: checked(fn, "chosen", first, [size]),
+    rejected: checked(fn, "rejected", batch.rejected, [size]),
+    refChosen: reference("refChosen"),
+    refRejected: reference("refRejected"),
   };
   const warnings: string[] = [];
-  if (!allowPositive)
+  if (!allowPositive && !deferred)
     for (const [name, x] of Object.entries(logProbs)) {
       let at = 0;
       while (x && at < x.length && !(x[at]! > 1e-6)) at++;

@@ -1,15 +1,14 @@
 /** The value-incentivised preference loss. */
-import { type ArrayInput, DomainError, ShapeError, exp, log1p } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError } from "@provably/core-tensor";
 import {
   anything,
   check,
   checkOptions,
-  flatNumbers,
   nonNegativeNumber,
   oneOf,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { finite, read, share, wrap } from "../arrays.js";
+import { finite, read, share } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
 import {
   type FlatBatch,
@@ -21,7 +20,8 @@ import {
   type ReferenceOptions,
   flatten,
 } from "./batch.js";
-import { alongMargin, gradientsOf, marginOf, overPairs, resultOf } from "./over-pairs.js";
+import { DONATE, type Terms, inBlocks } from "./in-blocks.js";
+import { alongMargin, marginOf, overPairs } from "./over-pairs.js";
 
 /**
  * Which responses the calibration term $c_i$ of VPO is estimated from: the chosen ones, the rejected ones, both, or samples of the calibration
@@ -58,6 +58,11 @@ export interface VpoOptions extends ReferenceOptions {
   readonly refSamples?: ArrayInput;
   /** Probability $\epsilon \in [0, 1)$ that a label is wrong; default 0. */
   readonly labelSmoothing?: number;
+  /**
+   * An earlier result of as many pairs, with the same fields, that nobody reads any more: its storage is written over, which spares large batches the cost of
+   * fresh memory. Default none.
+   */
+  readonly donate?: LossResult;
 }
 
 const VPO = {
@@ -68,6 +73,7 @@ const VPO = {
   samples: anything,
   refSamples: anything,
   labelSmoothing: share,
+  donate: DONATE,
 };
 
 /**
@@ -106,8 +112,7 @@ export function vpoLoss(batch: PreferenceBatch, options: VpoOptions): LossResult
 /** The VPO loss of options that were checked, under the name of the function that was called. */
 export function valueLoss(fn: string, batch: PreferenceBatch, options: VpoOptions): LossResult {
   const { alpha, attitude, beta = 0.1, calibration = "chosen", labelSmoothing: e = 0 } = options;
-  const { samples, refSamples } = options;
-  const flat = flatten(fn, batch, REFERENCED, options);
+  const { samples, refSamples, donate } = options;
   if (options.convention === "trl" && e > 0)
     throw new DomainError(
       `${fn}: TRL ignores labelSmoothing here; leave it out, or the convention "trl"`,
@@ -119,10 +124,13 @@ export function valueLoss(fn: string, batch: PreferenceBatch, options: VpoOption
         `${fn}: samples and refSamples are read with calibration "samples" only`,
       );
     const [up, down] = { chosen: [1, 0], rejected: [0, 1], both: [0.5, 0.5] }[calibration];
-    return flat.preferences || flat.margins
-      ? pairByPair(flat, options, beta, e, k * up!, k * down!)
-      : inBlocks(flat, options, beta, e, k * up!, k * down!);
+    const terms = { beta, e, kChosen: k * up!, kRejected: k * down! };
+    const fast = inBlocks(fn, flatten(fn, batch, REFERENCED, options, true), options, terms);
+    return fast ?? pairByPair(flatten(fn, batch, REFERENCED, options), options, terms);
   }
+  if (donate !== undefined)
+    throw new DomainError(`${fn}: donate is read without calibration "samples" only`);
+  const flat = flatten(fn, batch, REFERENCED, options);
   if (samples === undefined || refSamples === undefined)
     throw new DomainError(
       `${fn}: calibration "samples" needs samples and refSamples, [${flat.size}, M]`,
@@ -159,10 +167,7 @@ export function valueLoss(fn: string, batch: PreferenceBatch, options: VpoOption
 function pairByPair(
   batch: FlatBatch,
   options: PairLossOptions,
-  beta: number,
-  e: number,
-  kChosen: number,
-  kRejected: number,
+  { beta, e, kChosen, kRejected }: Terms,
 ): LossResult {
   return overPairs(batch, options, beta, (pair, d) => {
     const z = marginOf(pair, beta);
@@ -174,65 +179,6 @@ function pairByPair(
     const [u, v] = [pair.chosen - pair.refChosen, pair.rejected - pair.refRejected];
     return (1 - e) * softplus(-z) + e * softplus(z) + kChosen * u + kRejected * v;
   });
-}
-
-/** Pairs in a block: what of them is in use fits the cache. */
-const BLOCK = 4096;
-
-/**
- * The loss with a calibration term linear in u and v. Exponentials and logarithms are taken a block at a time, on the SIMD kernels of the core. Memory
- * that was never touched costs more than the arithmetic, so there are as few arrays as can be.
- */
-function inBlocks(
-  batch: FlatBatch,
-  { withGradients = true }: PairLossOptions,
-  beta: number,
-  e: number,
-  kChosen: number,
-  kRejected: number,
-): LossResult {
-  const { size, chosen, rejected, refChosen, refRejected, weights } = batch;
-  const losses = new Float64Array(size);
-  const [da, db, da0, db0] = withGradients
-    ? Array.from({ length: 4 }, () => new Float64Array(size))
-    : [];
-  const share = 1 / size;
-  const scratch = new Float64Array(2 * Math.min(BLOCK, size));
-  let loss = 0;
-  for (let from = 0; from < size; from += BLOCK) {
-    const count = Math.min(BLOCK, size - from);
-    for (let i = 0; i < count; i++) {
-      const at = from + i;
-      const u = chosen[at]! - refChosen[at]!;
-      const v = rejected[at]! - refRejected[at]!;
-      const z = beta * (u - v);
-      const far = Math.abs(z);
-      scratch[i] = -far;
-      scratch[count + i] = -0.5 * (far + z);
-      // softplus(−z) − ln(1 + e^{−|z|}), without asking for the sign, which nobody can predict
-      losses[at] = 0.5 * (far - z) + e * z + kChosen * u + kRejected * v;
-    }
-    const t = flatNumbers(exp(wrap(scratch.subarray(0, 2 * count))));
-    const tail = flatNumbers(log1p(wrap(t.subarray(0, count))));
-    for (let i = 0; i < count; i++) {
-      const at = from + i;
-      const w = weights ? weights[at]! : share;
-      const value = losses[at]! + tail[i]!;
-      losses[at] = value;
-      loss += w * value;
-      if (da === undefined) continue;
-      // e^{−max(z, 0)} / (1 + e^{−|z|}) is σ(−z).
-      const g = w * beta * (e - t[count + i]! / (1 + t[i]!));
-      const towards = g + w * kChosen;
-      const away = w * kRejected - g;
-      da[at] = towards;
-      da0![at] = -towards;
-      db![at] = away;
-      db0![at] = -away;
-    }
-  }
-  const gradient = da ? gradientsOf(da, db!, batch.referenced ? [da0!, db0!] : undefined) : {};
-  return resultOf(batch, beta, loss, losses, gradient);
 }
 
 /**
