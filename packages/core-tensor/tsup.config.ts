@@ -14,6 +14,7 @@ export default defineConfig([
       random: "src/random/index.ts",
       linalg: "src/linalg/index.ts",
       fft: "src/fft/index.ts",
+      eig: "src/eig/index.ts",
       optim: "src/optim/index.ts",
       pinned: "src/pinned/index.ts",
       compile: "src/compile/index.ts",
