@@ -205,7 +205,21 @@ export {
 
 // images as models take them
 export { imageProcessor, type ImageProcessor } from "./images/config.js";
-export { processImage, type PixelImage } from "./images/process.js";
+export { processImage, seenImage, type PixelImage } from "./images/process.js";
+
+// published vision transformers
+export {
+  type VisionConfig,
+  type VisionDecoderConfig,
+  type VisionFamily,
+} from "./vision/description.js";
+export { visionConfig } from "./vision/config.js";
+export { visionModel, type VisionModel } from "./vision/model.js";
+export { loadVisionModel, type LoadVisionOptions } from "./vision/load.js";
+export { encodeImages, type EncodedImages, type EncodeImagesOptions } from "./vision/run.js";
+export { patchAttention, type PatchAttentionOptions } from "./vision/patch-attention.js";
+export { reconstructPixels, type ReconstructedPixels } from "./vision/masked.js";
+export { visionFiles } from "./vision/export.js";
 
 // pictures: SVG text and PNG bytes, without a browser
 export {
@@ -232,3 +246,4 @@ export {
   type HeatmapOptions,
   type ImageGridOptions,
 } from "./plot/png.js";
+export { plotHeatOverImage, type HeatOverImageOptions } from "./plot/overlay.js";

@@ -37,10 +37,10 @@ const FIXED: Readonly<Record<string, unknown>> = {
 const QUANTISATION = ["quantization_config", "quantization", "compression_config"];
 
 /** Refuses a field unless it is absent, null, or of the one value that is computed. */
-export function mustBe(c: JsonObject, name: string, only: unknown): void {
+export function mustBe(c: JsonObject, name: string, only: unknown, fn = "modelConfig"): void {
   if (c.has(name) && JSON.stringify(c.value(name)) !== JSON.stringify(only))
     throw new FormatError(
-      `modelConfig: ${name} ${JSON.stringify(c.value(name)).slice(0, 80)} is not supported, only ${JSON.stringify(only)}`,
+      `${fn}: ${name} ${JSON.stringify(c.value(name)).slice(0, 80)} is not supported, only ${JSON.stringify(only)}`,
     );
 }
 
@@ -60,19 +60,19 @@ export function checkArchitecture(c: JsonObject, family: string): void {
 }
 
 /** Refuses what says that the file means another computation, and every field that no one has read. */
-export function checkFields(c: JsonObject, family: string): void {
+export function checkFields(c: JsonObject, family: string, fn = "modelConfig"): void {
   for (const name of QUANTISATION)
     if (c.has(name))
       throw new FormatError(
-        `modelConfig: ${name} says that the weights are stored in fewer bits (${quantMethod(c, name)}); loadModel decodes what it knows, and takes its config from the file`,
+        `${fn}: ${name} says that the weights are stored in fewer bits (${quantMethod(c, name)})${fn === "modelConfig" ? "; loadModel decodes what it knows, and takes its config from the file" : ", which is not understood"}`,
       );
   if (c.has("auto_map"))
-    throw new FormatError("modelConfig: auto_map says that the model runs by code of its own");
-  for (const [name, only] of Object.entries(FIXED)) mustBe(c, name, only);
+    throw new FormatError(`${fn}: auto_map says that the model runs by code of its own`);
+  for (const [name, only] of Object.entries(FIXED)) mustBe(c, name, only, fn);
   const [unknown, ...more] = c.unread().filter((name) => !HARMLESS.has(name));
   if (unknown !== undefined)
     throw new FormatError(
-      `modelConfig: field "${unknown}" (${JSON.stringify(c.value(unknown)).slice(0, 80)}) is not understood for family ${family}${more.length === 0 ? "" : `, nor ${more.map((name) => `"${name}"`).join(", ")}`}; leave it out if it does not change the computation`,
+      `${fn}: field "${unknown}" (${JSON.stringify(c.value(unknown)).slice(0, 80)}) is not understood for family ${family}${more.length === 0 ? "" : `, nor ${more.map((name) => `"${name}"`).join(", ")}`}; leave it out if it does not change the computation`,
     );
 }
 

@@ -78,54 +78,71 @@ function isSize(x: unknown): boolean {
  * @category Vision models
  */
 export function processImage(processor: ImageProcessor, image: PixelImage): NdArray {
-  const given = check("processImage", "processor", processor, PROCESSOR);
-  const bytes = readImage(image, given.convertRgb);
-  const { size, crop, mean, std, rescaleFactor } = given;
-  const target =
-    size === null ? bytes : "shortestEdge" in size ? keptRatio(bytes, size.shortestEdge) : size;
-  for (const { height, width } of crop ? [target, crop] : [target])
-    if (height * width > MAX_PIXELS)
-      throw new DomainError(
-        `processImage: an image of ${height} × ${width} pixels would be made, more than ${MAX_PIXELS} in all`,
-      );
-  const resized = resizeBytes(
-    bytes,
-    target.height,
-    target.width,
-    given.resample === "bilinear" ? 2 : 3,
-  );
-  const { height, width, channels, data } = crop
-    ? cropBytes(resized, crop.height, crop.width)
-    : resized;
+  const fn = "processImage";
+  const { mean, std, rescaleFactor } = check(fn, "processor", processor, PROCESSOR);
+  const { height, width, channels, data } = seenBytes(fn, processor, image);
   const of = (list: readonly number[] | null, name: string, none: number) => {
     if (list !== null && list.length !== 1 && list.length !== channels)
       throw new DomainError(
-        `processImage: the image has ${channels} channels, and ${name} of the processor ${list.length}`,
+        `${fn}: the image has ${channels} channels, and ${name} of the processor ${list.length}`,
       );
     return (channel: number): number =>
       list === null ? none : list.length === 1 ? list[0]! : list[channel]!;
   };
   const [shift, divisor] = [of(mean, "mean", 0), of(std, "std", 1)];
-  const size2 = height * width;
-  const out = new Float32Array(channels * size2);
+  const size = height * width;
+  const out = new Float32Array(channels * size);
   for (let c = 0; c < channels; c++)
-    for (let i = 0; i < size2; i++)
-      out[c * size2 + i] = (data[i * channels + c]! * rescaleFactor - shift(c)) / divisor(c);
+    for (let i = 0; i < size; i++)
+      out[c * size + i] = (data[i * channels + c]! * rescaleFactor - shift(c)) / divisor(c);
   return array(out, { shape: [1, channels, height, width], copy: false });
 }
 
+/**
+ * The part of an image that a model sees, in bytes: resized and cropped as {@link processImage} does it, before anything else happens to it. What heat maps are drawn over.
+ *
+ * @param processor - see {@link imageProcessor}
+ * @param image - see {@link PixelImage}
+ * @returns image of one or three channels
+ * @throws `DomainError` when `image.data` does not fit its size, or the result were too large
+ * @example
+ * ```ts
+ * import { imageProcessor, seenImage } from "@provably/transformer-sparsity/mim";
+ *
+ * const processor = imageProcessor({ image_processor_type: "ViTImageProcessor", size: 1, resample: 2, do_normalize: false });
+ * seenImage(processor, { height: 1, width: 2, data: Uint8Array.of(0, 100) }).data; // => Uint8Array.of(50)
+ * ```
+ * @category Vision models
+ */
+export function seenImage(processor: ImageProcessor, image: PixelImage): PixelImage {
+  const fn = "seenImage";
+  check(fn, "processor", processor, PROCESSOR);
+  const { height, width, data } = seenBytes(fn, processor, image);
+  return { height, width, data };
+}
+
+/** The image resized and cropped. */
+function seenBytes(fn: string, processor: ImageProcessor, image: PixelImage): Bytes {
+  const { size, crop, resample, convertRgb } = processor;
+  const bytes = readImage(fn, image, convertRgb);
+  const target =
+    size === null ? bytes : "shortestEdge" in size ? keptRatio(bytes, size.shortestEdge) : size;
+  for (const { height, width } of crop ? [target, crop] : [target])
+    if (height * width > MAX_PIXELS)
+      throw new DomainError(
+        `${fn}: an image of ${height} × ${width} pixels would be made, more than ${MAX_PIXELS} in all`,
+      );
+  const resized = resizeBytes(bytes, target.height, target.width, resample === "bilinear" ? 2 : 3);
+  return crop ? cropBytes(resized, crop.height, crop.width) : resized;
+}
+
 /** The image without opacity, in three channels where asked for. */
-function readImage(image: PixelImage, rgb: boolean): Bytes {
-  const { height, width, data } = check<PixelImage, PixelImage>(
-    "processImage",
-    "image",
-    image,
-    IMAGE,
-  );
+export function readImage(fn: string, image: PixelImage, rgb: boolean): Bytes {
+  const { height, width, data } = check<PixelImage, PixelImage>(fn, "image", image, IMAGE);
   const channels = data.length / (height * width);
   if (![1, 3, 4].includes(channels))
     throw new DomainError(
-      `processImage: image.data must hold 1, 3 or 4 bytes a pixel of ${height} × ${width}, got ${data.length}`,
+      `${fn}: image.data must hold 1, 3 or 4 bytes a pixel of ${height} × ${width}, got ${data.length}`,
     );
   const kept = channels === 1 && !rgb ? 1 : 3;
   const out = new Uint8Array(height * width * kept);

@@ -41,17 +41,18 @@ export function rectangle(
   return `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" ${style}/>`;
 }
 
-/** A PNG, its pixels kept sharp. */
+/** A PNG, its pixels kept sharp unless told otherwise. */
 export function picture(
   x: number,
   y: number,
   width: number,
   height: number,
   png: Uint8Array,
+  smooth = false,
 ): string {
   let binary = "";
   for (const byte of png) binary += String.fromCharCode(byte);
-  return `<image x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" style="image-rendering:pixelated" preserveAspectRatio="none" href="data:image/png;base64,${btoa(binary)}"/>`;
+  return `<image x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" ${smooth ? "" : 'style="image-rendering:pixelated" '}preserveAspectRatio="none" href="data:image/png;base64,${btoa(binary)}"/>`;
 }
 
 /** A line of a chart; `points` only for marks without a line. */
