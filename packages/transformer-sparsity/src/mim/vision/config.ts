@@ -6,7 +6,7 @@ import {
   VISION_FAMILIES,
   type VisionConfig,
   type VisionFamily,
-  checkVisionExtents,
+  checkVisionConfig,
 } from "./description.js";
 import { CLASSES, READERS } from "./families.js";
 
@@ -70,8 +70,7 @@ export function visionConfig(json: unknown): VisionConfig {
     for (const name of HARMLESS) part.value(name);
     checkFields(part, family, fn);
   }
-  checkVisionExtents(fn, config);
-  return config;
+  return checkVisionConfig(fn, config);
 }
 
 /** Refuses classes of models that compute something else with the family's weights. */

@@ -204,7 +204,7 @@ export function checkVisionConfig(fn: string, config: VisionConfig): VisionConfi
 }
 
 /** Whether the extents of a config fit together. */
-export function checkVisionExtents(fn: string, config: VisionConfig): void {
+function checkVisionExtents(fn: string, config: VisionConfig): void {
   const { imageSize, patchSize, positions, headDim, decoder, specialTokens, classifies } = config;
   const fail = (message: string): never => {
     throw new DomainError(`${fn}: ${message}`);

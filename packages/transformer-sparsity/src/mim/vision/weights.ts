@@ -1,11 +1,13 @@
 /** The weights of a vision transformer: found by name, checked, and put into the form in which they are used. */
 import {
   type NdArray,
+  DomainError,
   FormatError,
   ShapeError,
   matrixTranspose,
   reshape,
   slice,
+  toTypedArray,
 } from "@provably/core-tensor";
 import { check, tensor } from "@provably/core-tensor/internal";
 import { type VisionConfig, numSpecial, ownGrid } from "./description.js";
@@ -118,6 +120,9 @@ class Tensors {
       throw new ShapeError(
         `${this.fn}: "${full}" must have shape [${shape.join(", ")}] by the config, got [${x.shape.join(", ")}]`,
       );
+    const bad = toTypedArray(x).findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0)
+      throw new DomainError(`${this.fn}: "${full}" must be finite, element ${bad} is not`);
     return x;
   }
 
