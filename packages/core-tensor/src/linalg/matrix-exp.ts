@@ -1,16 +1,24 @@
 /** The exponential of a matrix. */
 import { within } from "../check/index.js";
-import type { NdArray } from "../array/ndarray.js";
+import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
+import { sizeOf } from "../array/shape.js";
+import { type DType, allocate } from "../array/dtype.js";
 import { LinAlgError } from "../errors.js";
-import { abs, add, mul, sub } from "../ops/arithmetic.js";
+import { abs, add, div, mul, sub } from "../ops/arithmetic.js";
+import { zerosLike } from "../ops/arrange.js";
+import { isFinite, equal, where } from "../ops/comparison.js";
 import { eye, item } from "../ops/create.js";
-import { matmul } from "../ops/matmul.js";
-import { all, sum } from "../ops/reduce.js";
-import { isFinite } from "../ops/comparison.js";
 import { max } from "../ops/extremum.js";
+import { concat } from "../ops/join.js";
+import { matmul, matrixTranspose } from "../ops/matmul.js";
+import { all, sum } from "../ops/reduce.js";
+import { expandDims } from "../ops/reshape.js";
+import { slice } from "../ops/slice.js";
 import { stopGradient } from "../ops/stop-gradient.js";
+import { bindOne } from "../trace/bind.js";
 import { convert } from "../trace/elementwise.js";
 import type { ArrayInput } from "../trace/input.js";
+import type { Primitive } from "../trace/primitive.js";
 import { squareExtent, toMatrix } from "./matrices.js";
 import { solve } from "./solve.js";
 
@@ -22,10 +30,48 @@ const PADE = [
 /** Norm up to which the approximant is accurate to double precision. */
 const REACH = 5.371920351148152;
 
+const primitive: Primitive = {
+  name: "matrixExp",
+  shape([a]) {
+    squareExtent("matrixExp", a!);
+    return [a!];
+  },
+  evaluate([a], _attrs, [out]) {
+    const n = squareExtent("matrixExp", a!);
+    const flat = rowMajorData(a!);
+    const data = allocate(out!.dtype, sizeOf(out!.shape));
+    for (let at = 0; at < data.length; at += n * n) {
+      const matrix = dense<DType>(flat.slice(at, at + n * n), out!.dtype, [n, n]);
+      data.set(rowMajorData(exponential(matrix, n)), at);
+    }
+    return [dense<DType>(data, out!.dtype, out!.shape)];
+  },
+  derivative: {
+    kind: "rules",
+    jvp: ({ inputs: [a], tangents: [da] }) => [da && derivativeAlong(a!, da)],
+    vjp: ({ inputs: [a], cotangents: [ct] }) => [ct && derivativeAlong(matrixTranspose(a!), ct)],
+  },
+  batching: { kind: "leading" },
+};
+
+/** The derivative of the exponential at `a` in the direction `e`: the upper right block of the exponential of [[a, e], [0, a]] (Mathias 1996). */
+function derivativeAlong(a: NdArray, e: NdArray): NdArray {
+  const n = squareExtent("matrixExp", a);
+  const lead = a.shape.slice(0, -2).map(() => 0);
+  // linear in e, which is brought to norm 1: a long direction must not cost the exponential its digits
+  const norm = max(sum(abs(stopGradient(e)), { axis: -2 }), { axis: -1 });
+  const scale = expandDims(expandDims(where(equal(norm, 0), 1, norm), -1), -1);
+  const upper = concat([a, div(e, scale)], { axis: -1 });
+  const lower = concat([zerosLike(a), a], { axis: -1 });
+  const whole = bindOne(primitive, [concat([upper, lower], { axis: -2 })], undefined);
+  const rest = lead.map(() => null);
+  return mul(scale, slice(whole, [...lead, 0, n], [...rest, n, 2 * n]));
+}
+
 /**
  * The matrix exponential $e^A = \sum_k A^k / k!$, by scaling, a Padé approximant and squaring.
  *
- * Takes stacks of matrices; the scaling is that of the largest. Not available under `vmap`, where norms have no value yet.
+ * Each matrix of a stack is scaled by its own norm. Derivatives of any order come from exponentials of twice the side.
  *
  * @param a - square matrices, shape `[…, n, n]`
  * @returns array of the shape of `a`
@@ -42,10 +88,12 @@ const REACH = 5.371920351148152;
  * @category Decompositions
  */
 export function matrixExp(a: ArrayInput): NdArray {
-  const x = toMatrix("matrixExp", a);
-  const n = squareExtent("matrixExp", x);
-  if (x.size === 0) return x;
-  const norm = item(max(sum(abs(stopGradient(x)), { axis: -2 })));
+  return bindOne(primitive, [toMatrix("matrixExp", a)], undefined);
+}
+
+/** One matrix. */
+function exponential(x: NdArray, n: number): NdArray {
+  const norm = item(max(sum(abs(x), { axis: -2 })));
   if (!Number.isFinite(norm))
     throw new LinAlgError(`matrixExp: the matrix must be finite, its norm is ${norm}`);
   // the result is known to about norm · ε: rounding the matrix alone may turn every digit of it
@@ -72,7 +120,7 @@ export function matrixExp(a: ArrayInput): NdArray {
   const even = add(high(8), combine(0, 2, 4, 6));
   let y = within("matrixExp", () => solve(sub(even, odd), add(even, odd)));
   for (let i = 0; i < squarings; i++) y = matmul(y, y);
-  if (item(all(isFinite(stopGradient(y)))) === 0)
+  if (item(all(isFinite(y))) === 0)
     throw new LinAlgError(
       `matrixExp: the exponential of this matrix of norm ${norm} is beyond the range of ${x.dtype}`,
     );

@@ -1,8 +1,8 @@
 /** QR factorisation. */
 import type { NdArray } from "../array/ndarray.js";
-import { DomainError } from "../errors.js";
 import { add, sub } from "../ops/arithmetic.js";
-import { zeros } from "../ops/create.js";
+import { zerosLike } from "../ops/arrange.js";
+import { concat, split } from "../ops/join.js";
 import { matmul, matrixTranspose } from "../ops/matmul.js";
 import { tril } from "../ops/triangle.js";
 import { bind } from "../trace/bind.js";
@@ -31,45 +31,64 @@ const qrPrimitive: Primitive = {
   },
   derivative: {
     kind: "rules",
-    // X = Qᵀ dA R⁻¹ splits into a skew part S and an upper part X − S: dR = (X − S) R, dQ = dA R⁻¹ − Q (X − S)
     jvp({ inputs: [a], outputs: [q, r], tangents: [da] }) {
       if (da === undefined) return [];
-      checkTall(a!);
-      const scaled = divideRight(da, r!);
-      const x = matmul(matrixTranspose(q!), scaled);
-      const below = tril(x, -1);
-      const upper = sub(x, sub(below, matrixTranspose(below)));
-      return [sub(scaled, matmul(q!, upper)), matmul(upper, r!)];
+      const [left, right] = halves(a!);
+      if (right === undefined) return [...forward(q!, r!, da)];
+      // A = [A₁ A₂] with square A₁ = Q R₁, and R₂ = Qᵀ A₂ follows
+      const [dLeft, dRight] = halves(da);
+      const [dq, dr] = forward(q!, halves(r!)[0], dLeft);
+      const follows = add(matmul(matrixTranspose(dq), right), matmul(matrixTranspose(q!), dRight!));
+      return [dq, concat([dr, follows], { axis: left.shape.length - 1 })];
     },
-    // M = R R̄ᵀ − Q̄ᵀ Q, Ā = (Q̄ + Q copyltu(M)) R⁻ᵀ
     vjp({ inputs: [a], outputs: [q, r], cotangents: [qBar, rBar] }) {
-      checkTall(a!);
-      const qCt = qBar ?? zeros(q!.shape, { dtype: q!.dtype });
-      const rCt = rBar ?? zeros(r!.shape, { dtype: r!.dtype });
-      const m = sub(matmul(r!, matrixTranspose(rCt)), matmul(matrixTranspose(qCt), q!));
-      const symmetric = add(tril(m), matrixTranspose(tril(m, -1)));
-      const left = add(qCt, matmul(q!, symmetric));
-      return [matrixTranspose(triangularSolve(r!, matrixTranspose(left), { lower: false }))];
+      const qCt = qBar ?? zerosLike(q!);
+      const rCt = rBar ?? zerosLike(r!);
+      const [left, right] = halves(a!);
+      if (right === undefined) return [backward(q!, r!, qCt, rCt)];
+      const [rLeft, rRight] = halves(rCt);
+      const all = add(qCt, matmul(right, matrixTranspose(rRight!)));
+      const first = backward(q!, halves(r!)[0], all, rLeft);
+      return [concat([first, matmul(q!, rRight!)], { axis: left.shape.length - 1 })];
     },
   },
   batching: { kind: "leading" },
 };
+
+/** The columns that a wide matrix has in a square, and the others; all and none for a tall one. */
+function halves(x: NdArray): readonly [NdArray, NdArray | undefined] {
+  const [m, n] = matrixExtents("qr", x);
+  if (m >= n) return [x, undefined];
+  const [left, right] = split(x, [m, n - m], { axis: -1 });
+  return [left!, right];
+}
+
+/** X = Qᵀ dA R⁻¹ splits into a skew part S and an upper part X − S: dR = (X − S) R, dQ = dA R⁻¹ − Q (X − S). */
+function forward(q: NdArray, r: NdArray, da: NdArray): readonly [NdArray, NdArray] {
+  const scaled = divideRight(da, r);
+  const x = matmul(matrixTranspose(q), scaled);
+  const below = tril(x, -1);
+  const upper = sub(x, sub(below, matrixTranspose(below)));
+  return [sub(scaled, matmul(q, upper)), matmul(upper, r)];
+}
+
+/** M = R R̄ᵀ − Q̄ᵀ Q, Ā = (Q̄ + Q copyltu(M)) R⁻ᵀ. */
+function backward(q: NdArray, r: NdArray, qCt: NdArray, rCt: NdArray): NdArray {
+  const m = sub(matmul(r, matrixTranspose(rCt)), matmul(matrixTranspose(qCt), q));
+  const symmetric = add(tril(m), matrixTranspose(tril(m, -1)));
+  const left = add(qCt, matmul(q, symmetric));
+  return matrixTranspose(triangularSolve(r, matrixTranspose(left), { lower: false }));
+}
 
 /** X R⁻¹ for upper triangular R. */
 function divideRight(x: NdArray, r: NdArray): NdArray {
   return matrixTranspose(triangularSolve(matrixTranspose(r), matrixTranspose(x)));
 }
 
-function checkTall(a: NdArray): void {
-  const [m, n] = matrixExtents("qr", a);
-  if (m < n)
-    throw new DomainError(
-      `qr: the derivative needs at least as many rows as columns, got ${m} by ${n}`,
-    );
-}
-
 /**
  * The factors of $A = QR$ with orthonormal columns in $Q$ and upper triangular $R$, its diagonal not negative, which makes them unique.
+ *
+ * Differentiable where the first min(m, n) columns are independent.
  *
  * @param a - matrices, shape `[…, m, n]`
  * @returns `q`, shape `[…, m, r]`, and `r`, shape `[…, r, n]`, with r = min(m, n)

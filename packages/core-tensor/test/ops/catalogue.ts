@@ -260,6 +260,8 @@ export const catalogue: readonly Entry[] = [
   ),
   entry("cholesky", (x) => l.cholesky(definite(x)), numbers([3, 3])),
   entry("qr", (a) => Object.values(l.qr(a)), numbers([4, 3])),
+  entry("qr of a wide matrix", (a) => Object.values(l.qr(a)), numbers([2, 5])),
+  entry("qr of a stack of wide matrices", (a) => Object.values(l.qr(a)), numbers([2, 2, 3])),
   entry(
     "eigh",
     (x) => {
@@ -281,4 +283,5 @@ export const catalogue: readonly Entry[] = [
   entry("lstsq", (a, b) => l.lstsq(a, b), numbers([4, 2]), numbers([4])),
   entry("cond", (a) => l.cond(a), square3()),
   entry("matrixExp", (a) => l.matrixExp(a), numbers([3, 3])),
+  entry("matrixExp of a stack", (a) => l.matrixExp(a), numbers([2, 2, 2])),
 ];
