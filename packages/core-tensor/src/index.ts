@@ -178,7 +178,8 @@ export {
 export { concat, repeat, roll, split, stack, tile, type AxisOptions } from "./ops/join.js";
 export { flip, pad, slice } from "./ops/slice.js";
 export { dynamicSlice, dynamicUpdateSlice, type BlockStart } from "./ops/dynamic-slice.js";
-export { gatherNd, oneHot, scatterAdd, take, takeAlongAxis } from "./ops/gather.js";
+export { oneHot, scatterAdd, take, takeAlongAxis } from "./ops/gather.js";
+export { gatherNd } from "./ops/gather-nd.js";
 export { diag, diagonal, tril, triu } from "./ops/triangle.js";
 export {
   argwhere,

@@ -318,51 +318,6 @@ export function takeAlongAxis(
 }
 
 /**
- * The entries of `x` at listed points: each row of `indices` names a place on the first axes.
- *
- * @param x - shape `[n_1, …, n_k, …]`
- * @param indices - integers, shape `[…, k]`
- * @returns array of the shape of `indices` without its last axis, followed by the axes of `x` that are not named
- * @throws {@link ShapeError} when a point names more axes than there are
- * @throws {@link IndexError} when a place is out of range
- * @example
- * ```ts
- * import { gatherNd, toNested } from "@provably/core-tensor";
- *
- * toNested(gatherNd([[1, 2], [3, 4]], [[0, 1], [1, 0]])); // => [2, 3]
- * ```
- * @category Indexing
- */
-export function gatherNd(x: ArrayInput, indices: ArrayInput): NdArray {
-  const a = toArray("gatherNd", x);
-  const points = toIndices("gatherNd", indices);
-  const k = points.shape[points.shape.length - 1] ?? 0;
-  if (k > a.shape.length)
-    throw new ShapeError(
-      `gatherNd: points name ${k} axes, but x has shape ${formatShape(a.shape)}`,
-    );
-  if (!(points instanceof DenseArray))
-    throw new DomainError("gatherNd: indices must be concrete, not traced");
-  const list = rowMajorData(points);
-  const flat = new Int32Array(k === 0 ? 1 : list.length / k);
-  for (let i = 0; i < flat.length; i++)
-    for (let j = 0; j < k; j++) {
-      const [at, extent] = [list[i * k + j]!, a.shape[j]!];
-      if (!(at >= -extent && at < extent))
-        throw new IndexError(
-          `gatherNd: index ${at} (point ${i}) is out of range for axis ${j} of extent ${extent}`,
-        );
-      flat[i] = flat[i]! * extent + (at < 0 ? at + extent : at);
-    }
-  const rest = a.shape.slice(k);
-  const rows = take(
-    reshape(a, [sizeOf(a.shape.slice(0, k)), ...rest]),
-    dense(flat, "int32", [flat.length]),
-  );
-  return reshape(rows, [...points.shape.slice(0, -1), ...rest]);
-}
-
-/**
  * `x` with `updates` added at the listed places of one axis; places named twice receive both.
  *
  * @param x - any array, shape `[…, n, …]`
