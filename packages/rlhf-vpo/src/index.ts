@@ -128,6 +128,38 @@ export {
   type SequenceOptions,
 } from "./sequence/log-probs.js";
 
+// language models
+export {
+  padPairs,
+  type PaddedPairs,
+  type PaddingOptions,
+  type TokenPair,
+} from "./language/pairs.js";
+export { tokenizePairs, type TokenizeOptions, type TokenizedPairs } from "./language/tokenize.js";
+export {
+  scorePairs,
+  type PairScores,
+  type ScorePairsOptions,
+  type SequenceModel,
+} from "./language/score.js";
+export { trainPreferences } from "./language/train.js";
+export type {
+  LossBatch,
+  PairEvaluation,
+  PairMetrics,
+  PreferenceTraining,
+  TrainPreferencesOptions,
+  TrainingStep,
+} from "./language/train-options.js";
+export { decodeCheckpoint, encodeCheckpoint, type TrainingState } from "./language/checkpoint.js";
+export {
+  lora,
+  type Lora,
+  type LoraAdapters,
+  type LoraOptions,
+  type MergedLora,
+} from "./language/lora.js";
+
 // data
 export {
   loadPreferences,

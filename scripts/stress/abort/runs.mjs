@@ -20,7 +20,7 @@ import {
   matteConfig,
   trainMatte,
 } from "@provably/causal-latent/matte";
-import { matmul, mul, relu } from "@provably/core-tensor";
+import { matmul, mul, relu, take } from "@provably/core-tensor";
 import { adam } from "@provably/core-tensor/optim";
 import { tableFromRows } from "@provably/core-tensor/table";
 import { foldIn, key, normal, randint, uniform } from "@provably/core-tensor/random";
@@ -30,7 +30,10 @@ import {
   readPreferences,
   onlineVpo,
   trainVpo,
+  dpoLoss,
+  scorePairs,
   trainPolicy,
+  trainPreferences,
 } from "@provably/rlhf-vpo";
 import {
   certifyValues,
@@ -156,6 +159,13 @@ const preferences = lazily(() => ({
   logReference: Array.from({ length: 50 }, () => new Array(8).fill(-Math.log(8))),
 }));
 const hyperparameters = { beta: 0.5, alpha: 0.2 };
+const bigram = lazily(() => ({
+  init: { next: f64([64, 64], "bigram") },
+  logits: ({ next }, tokens) => take(next, tokens),
+}));
+const tokenPairs = lazily(() =>
+  Array.from({ length: 2000 }, (_, i) => ({ prompt: [i % 64], chosen: [i % 7, 1], rejected: [8] })),
+);
 function* lines() {
   for (let i = 0; i < 1_000_000; i++) yield `{"prompt": "q${i}", "chosen": "a", "rejected": "b"}\n`;
 }
@@ -243,6 +253,10 @@ export const runs = {
   onlineVpo: (signal) =>
     onlineVpo(key(19), { ...preferences(), data: [[0, 0, 1]] }, bradleyTerryOracle(f64([50, 8], "rewards")), { beta: 0.5, alphaSum: 2, numSteps: 10_000, bound: { kind: "box", size: 2 }, signal }), // prettier-ignore
   trainVpo: (signal) => trainVpo(preferences(), hyperparameters, { numSteps: 1_000_000, signal }),
+  scorePairs: (signal) => {
+    for (;;) scorePairs(bigram(), bigram().init, tokenPairs(), { signal });
+  },
+  trainPreferences: (signal) => trainPreferences(bigram(), tokenPairs(), { loss: (batch) => dpoLoss(batch), key: key(31), numSteps: 1_000_000, signal }), // prettier-ignore
   trainPolicy: (signal) => trainPolicy(mlpPolicy(f64([50, 8, 16], "features"), key(20), { hidden: [64] }), preferences(), hyperparameters, { numSteps: 100_000, signal }), // prettier-ignore
 
   // robust-rl

@@ -6,15 +6,19 @@ import {
   trainMatte,
   vocabularyOf,
 } from "@provably/causal-latent/matte";
-import { matmul, mul, relu } from "@provably/core-tensor";
+import { matmul, mul, relu, take } from "@provably/core-tensor";
 import { adam } from "@provably/core-tensor/optim";
 import { foldIn, key, normal, uniform } from "@provably/core-tensor/random";
 import {
   bradleyTerryOracle,
+  decodeCheckpoint,
+  dpoLoss,
+  encodeCheckpoint,
   mlpPolicy,
   onlineVpo,
   trainVpo,
   trainPolicy,
+  trainPreferences,
 } from "@provably/rlhf-vpo";
 import { drNvi, randomMarkovGame } from "@provably/robust-rl";
 import {
@@ -135,6 +139,21 @@ export const jobs = {
       ),
     );
     return { params, logPolicy };
+  },
+
+  trainPreferences(state, save) {
+    const model = { init: { next: f64([6, 6], "bigram") }, logits: ({ next }, tokens) => take(next, tokens) }; // prettier-ignore
+    const pairs = Array.from({ length: 40 }, (_, i) => ({ prompt: [i % 6], chosen: [i % 5, 1], rejected: [2 + (i % 3)] })); // prettier-ignore
+    const { params } = trainPreferences(model, pairs, {
+      loss: (batch) => dpoLoss(batch, { beta: 0.5 }),
+      key: key(12),
+      learningRate: 0.01,
+      numSteps: 300 - (state === undefined ? 0 : state.step),
+      ...(state && { state: decodeCheckpoint(state.file) }),
+      onProgress: ({ iteration, total, state: now }) =>
+        iteration < total && save({ step: now.step, file: encodeCheckpoint(now, { format: "json" }) }), // prettier-ignore
+    });
+    return { params };
   },
 
   onlineVpo(state, save) {

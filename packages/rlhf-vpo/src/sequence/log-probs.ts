@@ -208,7 +208,7 @@ export function sequenceLogProbs(
  * @param labels - token ids, [B, T]
  * @param mask - 1 where a label is scored, [B, T]
  * @param options - see {@link SequenceOptions}
- * @returns function of logits [B, T, V] to log-probabilities [B]
+ * @returns function of logits [B, T, V] to log-probabilities, float64 [B]
  * @throws `ShapeError`, `DomainError` as {@link sequenceLogProbs}, when called
  * @example
  * ```ts
@@ -232,7 +232,7 @@ export function scoreSequences(
       throw new DTypeError(`${fn}: logits must be an array, got ${show(logits)}`);
     return array(
       sumUp(fn, flatLogits(logits), planOf(fn, logits.shape, labels, mask, options), average).sums,
-      { dtype: logits.dtype },
+      { dtype: "float64" },
     );
   };
   return customVjp(
