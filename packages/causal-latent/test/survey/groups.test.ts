@@ -15,6 +15,7 @@ import {
   toLavaan,
 } from "../../src/hierarchy/index.js";
 import { load } from "../hierarchy/fixtures.js";
+import { type Misfit, misfitting } from "./misfit.js";
 import { fiveFactors, fiveFactorSurvey, tableOf } from "./simulated.js";
 
 const folder = process.env["PROVABLY_FIXTURES"] ?? fileURLToPath(new URL("../fixtures", import.meta.url)); // prettier-ignore
@@ -99,7 +100,7 @@ describe("discoverGroups on ordered surveys of five correlated factors", () => {
     for (const [seed, disturbance] of [
       [1, 0],
       [2, 0.5],
-      [4, 1],
+      [4, 2],
     ] as const) {
       // prettier-ignore
       const found = discoverGroups(fiveFactorSurvey(2400, seed, disturbance), { numReplicates: 0 });
@@ -131,6 +132,59 @@ describe("discoverGroups on ordered surveys of five correlated factors", () => {
     }
   });
 });
+
+describe("discoverGroups where much is no factor's", () => {
+  const usual: Misfit = { loadings: [0.4, 0.75], agreement: 0.3, reversal: 0.2, pairs: 4, facet: 0.15, crossings: 7, careless: 0.03, missing: 0.03, sizes: [5, 5, 5, 5, 5] }; // prettier-ignore
+  const kinds: Record<string, Misfit> = {
+    usual,
+    "agreement that outweighs weak items": { ...usual, agreement: 0.45, reversal: 0 },
+    "habits, facets and shared wordings at once": { ...usual, agreement: 0.4, reversal: 0.3, pairs: 7, facet: 0.25 },
+    "24 weak items in groups of four to six": { ...usual, loadings: [0.4, 0.6], sizes: [6, 4, 5, 4, 5] },
+  }; // prettier-ignore
+
+  it.each(Object.keys(kinds))("finds five groups of 2400 people and most of 600: %s", (kind) => {
+    for (const [n, seed, least] of [[2400, 1, 0.9], [600, 2, 0.7]] as const) {
+      const { table, truth } = misfitting(kinds[kind]!, n, seed);
+      const found = discoverGroups(table, { numReplicates: 0 });
+      expect(Math.abs(found.groups.length - 5)).toBeLessThanOrEqual(1);
+      expect(adjustedRandIndex(truth, groupsOf(found, found.items))).toBeGreaterThanOrEqual(least);
+    }
+  }); // prettier-ignore
+
+  it("says how much of an item agreement is, where reversed items tell it from a latent that all share", () => {
+    const habit = discoverGroups(fiveFactorSurvey(2400, 7, 2), { numReplicates: 0 });
+    // the habit has a loading of 0.4 on every item, and of a little more for those whose variance is not 1
+    expect(habit.agreement).toBeGreaterThan(0.1);
+    expect(habit.agreement).toBeLessThan(0.2);
+    expect(describeGroups(habit)).toMatch(/Agreement with every statement/);
+    expect(toLavaan(habit)).toMatch(/^agreement =~ 1\*q/m);
+    // the same answers, all turned to one direction: a habit no longer, and not told from a latent above
+    const table = fiveFactorSurvey(2400, 7, 0);
+    const turned = { ...table, columns: table.columns.map((c) => (c.kind === "number" && c.values.length > 0 && ["q1", "q9", "q10", "q11", "q12", "q22", "q25"].includes(c.name) ? { ...c, values: c.values.map((x) => 7 - x) } : c)) }; // prettier-ignore
+    expect(discoverGroups(turned, { numReplicates: 0 }).agreement).toBe(0);
+  });
+
+  it("keeps agreement out of people's scores", () => {
+    const { table } = misfitting({ ...usual, agreement: 0.45 }, 1500, 3);
+    const found = discoverGroups(table, { numReplicates: 0 });
+    const { scores } = scoreGroups(found, table);
+    const { scores: mixed } = scoreGroups({ ...found, agreement: 0 }, table);
+    const means = Float64Array.from({ length: 1500 }, (_, r) => {
+      const row = table.columns.map((c) => (c.kind === "number" ? c.values[r]! : NaN)).filter((x) => x === x); // prettier-ignore
+      return row.reduce((a, b) => a + b, 0) / row.length;
+    });
+    const tied = (x: typeof scores): number =>
+      found.groups.reduce((sum, _, g) => sum + Math.abs(correlation(means, Float64Array.from(means, (__, r) => x.get(r, g)))), 0); // prettier-ignore
+    expect(tied(scores)).toBeLessThan(tied(mixed));
+  });
+});
+
+function correlation(x: Float64Array, y: Float64Array): number {
+  const mean = (a: Float64Array): number => a.reduce((s, b) => s + b, 0) / a.length;
+  const [mx, my] = [mean(x), mean(y)];
+  const product = (a: Float64Array, ma: number, b: Float64Array, mb: number): number => a.reduce((s, c, i) => s + (c - ma) * (b[i]! - mb), 0); // prettier-ignore
+  return product(x, mx, y, my) / Math.sqrt(product(x, mx, x, mx) * product(y, my, y, my));
+}
 
 describe("certifyGroups", () => {
   const found = discoverGroups(fiveFactorSurvey(2000, 10, 0), { numReplicates: 0 });

@@ -11,7 +11,7 @@ import { type FitOfGroups, fitOfGroups } from "./fit-of-groups.js";
 import type { SetAside } from "./item.js";
 import { GROUPS, type GroupOptions } from "./options.js";
 import { type Replicates, replicate } from "./replicates.js";
-import { correlated, mended, otherAnswers, reasons, surveyOf } from "./survey.js";
+import { type Survey, correlated, mended, otherAnswers, reasons, surveyOf } from "./survey.js";
 
 /**
  * An item in its group.
@@ -71,6 +71,11 @@ export interface GroupsResult {
     readonly rmsea: number;
     readonly measured: boolean;
   }[];
+  /**
+   * Mean share of an item's variance that is agreement with every statement, whatever it says; 0 where there is none, or too few items are
+   * reversed to tell it from what groups have in common. Groups and loadings are those beside it.
+   */
+  readonly agreement: number;
   /** Fit of the model in which every item hangs on its own group alone. */
   readonly fit: FitOfGroups;
   /** The number of factors by parallel analysis. */
@@ -153,7 +158,16 @@ export function discoverGroups(table: Table, options: GroupOptions = {}): Groups
   const { matrix, size, lifted } = correlated(survey, signal, (iteration) =>
     onProgress?.({ iteration, total: pairs, stage: "correlations" }),
   );
-  const settings = { size, effect, minItems, maxGroups: numGroups ?? maxGroups, key, signal };
+  const rated = ratedItems(survey.items);
+  const settings = {
+    size,
+    effect,
+    minItems,
+    rated,
+    maxGroups: numGroups ?? maxGroups,
+    key,
+    signal,
+  };
   const {
     levels,
     best: found,
@@ -192,7 +206,12 @@ export function discoverGroups(table: Table, options: GroupOptions = {}): Groups
   const alone = names.filter(
     (name) => !groups.some(({ items }) => items.some((item) => item.name === name)),
   );
-  const higher = higherOf(latents, k, { ...settings, maxGroups: undefined, minItems: 3 });
+  const higher = higherOf(latents, k, {
+    ...settings,
+    rated: undefined,
+    maxGroups: undefined,
+    minItems: 3,
+  });
   return {
     groups,
     alone,
@@ -205,6 +224,7 @@ export function discoverGroups(table: Table, options: GroupOptions = {}): Groups
       rmsea: level.rmsea,
       measured: level.measured,
     })),
+    agreement: asked?.agreement ?? 0,
     fit: fitOfGroups(matrix, names, groups, size),
     parallelAnalysis: numFactors,
     numGroupsShares: replicates?.shares ?? [],
@@ -228,6 +248,14 @@ export function discoverGroups(table: Table, options: GroupOptions = {}): Groups
   };
 }
 
+/** Items in which agreement can show: those with ordered answers of three or more kinds. None where they are too few to tell. */
+function ratedItems(items: Survey["items"]): Float64Array | undefined {
+  const rated = Float64Array.from(items, ({ kind, numStates }) =>
+    kind === "ordered" && numStates > 2 ? 1 : 0,
+  );
+  return rated.reduce((sum, x) => sum + x, 0) >= 6 ? rated : undefined;
+}
+
 /** Factors in the order of their first items. */
 function orderOf({ k, groupOf, pattern }: Level): number[] {
   const first = (f: number): number => {
@@ -246,7 +274,7 @@ interface Naming {
 }
 
 function groupOf(level: Level, f: number, name: string, naming: Naming): ItemGroup {
-  const { k, pattern, fit } = level;
+  const { k, pattern, uniquenesses, agreement } = level;
   const members = [...level.groupOf.keys()].filter(
     (i) => level.groupOf[i] === f && Math.abs(pattern[i * k + f]!) >= WEAK,
   );
@@ -254,7 +282,10 @@ function groupOf(level: Level, f: number, name: string, naming: Naming): ItemGro
     .map((i) => itemIn(level, i, f, naming))
     .sort((a, b) => Math.abs(b.loading) - Math.abs(a.loading));
   const sum = members.reduce((total, i) => total + Math.abs(pattern[i * k + f]!), 0);
-  const noise = members.reduce((total, i) => total + fit.uniquenesses[i]!, 0);
+  // what agreement adds to the sum, reversed items turned round
+  const balance = members.reduce((total, i) => total + Math.sign(pattern[i * k + f]!), 0);
+  const noise =
+    members.reduce((total, i) => total + uniquenesses[i]!, 0) + agreement * balance ** 2;
   return { name, items, reliability: sum ** 2 / (sum ** 2 + noise) };
 }
 
@@ -370,7 +401,7 @@ function warningsOf({
     out.push(
       "a latent has too few items of its own: that many groups are not supported by the data",
     );
-  if (asked && numFactors > asked.k + 1)
+  if (asked && numFactors > asked.k + (asked.form === "none" ? 1 : 2))
     out.push(
       `parallel analysis counts ${numFactors} factors: those beyond ${asked.k} have too few items, or explain too little, to be groups`,
     );

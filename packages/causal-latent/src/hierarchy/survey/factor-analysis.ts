@@ -105,7 +105,7 @@ export function factorAnalysis(
     throw new DomainError(
       `${fn}: numFactors must leave degrees of freedom, got ${k} for ${p} variables`,
     );
-  const { loadings, uniquenesses, misfit } = fitFactors(s, p, k, 5000, 1e-8);
+  const { loadings, uniquenesses, misfit } = fitFactors(s, p, k, { steps: 5000, tolerance: 1e-8 });
   const identity = Float64Array.from({ length: k * k }, (_, at) =>
     Math.floor(at / k) === at % k ? 1 : 0,
   );

@@ -12,25 +12,42 @@ export interface FactorFit {
   readonly misfit: number;
 }
 
-/** Unrotated loadings by maximum likelihood, with what every item keeps for itself. */
-export function fitFactors(
+/** Loadings from the eigenvectors of what items have in common, as squared multiple correlations guess it. */
+function principalAxes(
   s: Float64Array,
   p: number,
   k: number,
-  steps = 300,
-  tolerance = 1e-5,
-): FactorFit {
+): Pick<FactorFit, "loadings" | "uniquenesses"> {
   const inverse = inverseOf(s, p);
-  let uniquenesses: Float64Array = Float64Array.from({ length: p }, (_, i) =>
+  const uniquenesses = Float64Array.from({ length: p }, (_, i) =>
     Math.min(0.95, Math.max(0.05, 1 / inverse[i * p + i]!)),
   );
   const reduced = s.map((x, at) => (Math.floor(at / p) === at % p ? x - uniquenesses[at % p]! : x));
   const { values, vectors } = eigenOf(reduced, p);
-  let loadings: Float64Array = Float64Array.from(
+  const loadings = Float64Array.from(
     { length: p * k },
     (_, at) =>
       vectors[Math.floor(at / k) * p + (at % k)]! * Math.sqrt(Math.max(values[at % k]!, 1e-3)),
   );
+  return { loadings, uniquenesses };
+}
+
+/** Unrotated loadings by maximum likelihood, with what every item keeps for itself; from a start, or from principal axes. */
+export function fitFactors(
+  s: Float64Array,
+  p: number,
+  k: number,
+  {
+    steps = 300,
+    tolerance = 1e-5,
+    start,
+  }: {
+    readonly steps?: number;
+    readonly tolerance?: number;
+    readonly start?: Pick<FactorFit, "loadings" | "uniquenesses"> | undefined;
+  } = {},
+): FactorFit {
+  let { loadings, uniquenesses } = start ?? principalAxes(s, p, k);
   for (let step = 0; step < steps; step++) {
     const precision = new Float64Array(k * k);
     for (let f = 0; f < k; f++) precision[f * k + f] = 1;
@@ -89,7 +106,8 @@ function timesFactor(a: Float64Array, s: Float64Array, p: number, k: number): Fl
   });
 }
 
-function misfitOf(
+/** $\log|\Sigma| + \operatorname{tr}(S\Sigma^{-1}) - \log|S| - p$ of $\Sigma = \Lambda\Lambda^\top + \Psi$. */
+export function misfitOf(
   s: Float64Array,
   p: number,
   k: number,

@@ -33,8 +33,9 @@ export function replicate(survey: Survey, level: Level, settings: ReplicateSetti
     const next = streamOf(foldIn(foldIn(key, "replicate"), b));
     const rows = Int32Array.from({ length: n }, () => Math.floor(n * next()));
     const { matrix, size } = correlated(takeRows(survey.items, survey.weights, rows), signal);
-    const own = { ...settings, size, key: foldIn(key, "levels") };
-    const again = levelOf(matrix, p, k, own);
+    const nearAgreement = level.agreement || 0.02;
+    const own = { ...settings, size, nearAgreement, key: foldIn(key, "levels") };
+    const again = levelOf(matrix, p, level.numFactors, own, level.form);
     const near = { ...own, minGroups: Math.max(1, k - 2), maxGroups: k + 2 };
     const best = free ? levelsOf(matrix, p, near).best : again;
     counts.set(best?.k ?? 0, (counts.get(best?.k ?? 0) ?? 0) + 1);

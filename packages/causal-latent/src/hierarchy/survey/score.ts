@@ -12,7 +12,7 @@ import { surveyOf } from "./survey.js";
 
 /**
  * Scores of people on the latents of groups, from the answers that each of them gave: the mean of the latents given the
- * normal variables behind the answers, $(\Phi^{-1} + \Lambda^\top\Psi^{-1}\Lambda)^{-1}\Lambda^\top\Psi^{-1}x$, of unit variance in the population before shrinkage.
+ * normal variables behind the answers, $(\Phi^{-1} + \Lambda^\top\Psi^{-1}\Lambda)^{-1}\Lambda^\top\Psi^{-1}x$, of unit variance in the population before shrinkage. Agreement with every statement is a latent more in this, which is not returned.
  * An ordered answer counts as the mean of the normal variable within its thresholds.
  *
  * @param result - groups, from {@link discoverGroups}
@@ -64,7 +64,9 @@ export function scoreGroups(
     groups.findIndex(({ items }) => items.some((i) => i.name === name)),
   );
   const k = groups.length;
-  const inverse = inverseOf(float64Of(latentCorrelations).data, k);
+  const agreement = Math.sqrt(Math.max(0, result.agreement ?? 0));
+  const inverse = priorOf(float64Of(latentCorrelations).data, k);
+  const w = k + 1;
   const [out, precision] = [
     new Float64Array(table.numRows * k),
     new Float64Array(table.numRows * k),
@@ -72,27 +74,42 @@ export function scoreGroups(
   for (let r = 0; r < table.numRows; r++) {
     given.signal?.throwIfAborted();
     const information = inverse.slice();
-    const pull = new Float64Array(k);
+    const pull = new Float64Array(w);
     scores.forEach((own, i) => {
       const x = own[r]!;
       if (Number.isNaN(x)) return;
       const [g, loading] = [groupOf[i]!, loadings[i]!];
-      const noise = Math.max(0.02, 1 - loading ** 2);
-      information[g * k + g]! += loading ** 2 / noise;
+      const habit = survey.items[i]!.numStates > 2 ? agreement : 0;
+      const noise = Math.max(0.02, 1 - loading ** 2 - habit ** 2);
+      information[g * w + g]! += loading ** 2 / noise;
+      information[k * w + k]! += habit ** 2 / noise;
+      information[g * w + k]! += (loading * habit) / noise;
+      information[k * w + g]! += (loading * habit) / noise;
       pull[g]! += (loading * x) / noise;
+      pull[k]! += (habit * x) / noise;
     });
-    const posterior = inverseOf(information, k);
+    const posterior = inverseOf(information, w);
     for (let g = 0; g < k; g++) {
       let sum = 0;
-      for (let h = 0; h < k; h++) sum += posterior[g * k + h]! * pull[h]!;
+      for (let h = 0; h < w; h++) sum += posterior[g * w + h]! * pull[h]!;
       out[r * k + g] = sum;
-      precision[r * k + g] = Math.max(0, 1 - posterior[g * k + g]!);
+      precision[r * k + g] = Math.max(0, 1 - posterior[g * w + g]!);
     }
   }
   return {
     scores: toArray(out, [table.numRows, k]),
     precision: toArray(precision, [table.numRows, k]),
   };
+}
+
+/** Inverse of the correlations of the latents, and of agreement, which is apart from them, as the last. */
+function priorOf(latents: Float64Array, k: number): Float64Array {
+  const inverse = inverseOf(latents, k);
+  const out = new Float64Array((k + 1) ** 2);
+  for (let g = 0; g < k; g++)
+    for (let h = 0; h < k; h++) out[g * (k + 1) + h] = inverse[g * k + h]!;
+  out[(k + 1) ** 2 - 1] = 1;
+  return out;
 }
 
 function loadingIn({ groups }: GroupsResult, name: string): number {

@@ -24,6 +24,7 @@ const FOUND = recordWith({
   setAside: anyList,
   items: anyList,
   numRows: anyNumber,
+  agreement: anyNumber,
   parallelAnalysis: anyNumber,
   warnings: anyList,
   fit: anyRecord,
@@ -57,6 +58,7 @@ export function describeGroups(result: GroupsResult): string {
     setAside,
     items,
     numRows,
+    agreement,
     parallelAnalysis,
     warnings,
     numGroupsShares,
@@ -74,6 +76,10 @@ export function describeGroups(result: GroupsResult): string {
   }
   for (const { name, groups: own } of higher)
     sentences.push(`${list(own.map((g) => g.name))} share a latent above them, ${name}.`);
+  if (agreement > 0)
+    sentences.push(
+      `Agreement with every statement, whatever it says, is ${(100 * agreement).toFixed(0)} % of an item's variance and was taken out.`,
+    );
   const doubtful = groups.flatMap(({ items: own }) =>
     own.filter(({ doubts }) => doubts.length > 0),
   );
@@ -104,7 +110,7 @@ export function describeGroups(result: GroupsResult): string {
 }
 
 /**
- * The groups as a model of lavaan (R), cross-loadings and higher latents included, for `cfa()`. A latent whose name is that of an item, such as G1, becomes `latent_G1`.
+ * The groups as a model of lavaan (R), cross-loadings, higher latents and agreement included, for `cfa()`. A latent whose name is that of an item, such as G1, becomes `latent_G1`.
  *
  * @param result - groups, from {@link discoverGroups}; names of letters, digits, dots and underscores
  * @returns text of the model
@@ -124,7 +130,7 @@ export function describeGroups(result: GroupsResult): string {
  * @category Export
  */
 export function toLavaan(result: GroupsResult): string {
-  const { groups, higher } = check("toLavaan", "result", result, FOUND);
+  const { groups, higher, agreement } = check("toLavaan", "result", result, FOUND);
   if (groups.length === 0) throw new DomainError("toLavaan: result must have groups, got none");
   const all = groups.flatMap(({ items }) => items);
   const taken = new Set(all.map(({ name }) => name));
@@ -141,5 +147,15 @@ export function toLavaan(result: GroupsResult): string {
   const above = higher.map(
     ({ name, groups: own }) => `${latent(name)} =~ ${own.map((g) => latent(g.name)).join(" + ")}`,
   );
-  return [...lines, ...above, ""].join("\n");
+  // equal on all items, apart from all latents; ordered() in lavaan puts items on one scale
+  const habit = taken.has("agreement") ? "latent_agreement" : "agreement";
+  const tops = higher.length > 0 ? higher : groups;
+  const agreeing =
+    agreement > 0
+      ? [
+          `${habit} =~ ${all.map(({ name }) => `1*${name}`).join(" + ")}`,
+          ...tops.map(({ name }) => `${habit} ~~ 0*${latent(name)}`),
+        ]
+      : [];
+  return [...lines, ...above, ...agreeing, ""].join("\n");
 }
