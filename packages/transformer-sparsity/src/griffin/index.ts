@@ -38,6 +38,7 @@ export {
   type PrefillOptions,
 } from "./runtime/forward.js";
 export type { FeedForward, FeedForwardBlock } from "./runtime/feed-forward.js";
+export { decodeBatch, type BatchResult, type DecodeBatchOptions } from "./runtime/batch.js";
 // files
 export { loadModel, type LoadOptions } from "./files/load.js";
 export { loadTokenizer, type Tokenizer, type TokenizerOptions } from "./files/tokenizer.js";
@@ -97,6 +98,14 @@ export {
   type GenerateResult,
   type ScoredToken,
 } from "./generate/tokens.js";
+export {
+  generateBatch,
+  type BatchOptions,
+  type BatchText,
+  type BatchToken,
+} from "./generate/batch.js";
+export type { Speculation } from "./generate/speculate.js";
+export { embedTexts, type EmbeddingOptions } from "./generate/embeddings.js";
 export { drawToken, nextTokenProbabilities, type SamplingOptions } from "./generate/sampling.js";
 export { keepMinP, keepTopK, keepTopP, keepTypical, scaleTemperature } from "./generate/filters.js";
 export {

@@ -10,15 +10,25 @@ import {
   numberIn,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
+import type { RngKey } from "@provably/core-tensor/random";
 import { contextLimit } from "../model/rope.js";
 import type { KvCache } from "../runtime/cache.js";
+import type { FeedForward } from "../runtime/feed-forward.js";
 import { type ForwardResult, decodeStep, finish } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import type { ExpertSet } from "../sparsity/experts.js";
 import { type Prompt, readChunks } from "../sparsity/prompt.js";
-import { type LogitProcessor, applyProcessors } from "./processors.js";
+import { choose, ban, processed, scored } from "./choose.js";
+import type { LogitProcessor } from "./processors.js";
+import { longestPrefix } from "./prefixes.js";
 import { calibrates, checkIds } from "./scores.js";
+import {
+  type Speculation,
+  checkSpeculation,
+  plainStepper,
+  speculationGuard,
+  speculativeStepper,
+} from "./speculate.js";
 import {
   type SparseFeedForward,
   type SparsityMethod,
@@ -30,14 +40,7 @@ import {
   mergeStatistics,
   statisticsCollector,
 } from "../sparsity/statistic.js";
-import {
-  type SamplingOptions,
-  drawToken,
-  greedyToken,
-  logProbability,
-  probabilitiesOf,
-  samplingGuard,
-} from "./sampling.js";
+import { type SamplingOptions, samplingGuard } from "./sampling.js";
 
 /**
  * Options of {@link generateTokens}.
@@ -68,6 +71,10 @@ export interface GenerateOptions {
   readonly alternatives?: number;
   /** An earlier prompt and what followed, to go on from. */
   readonly continueFrom?: Prompt;
+  /** Earlier prompts: of those that the new one begins with, the longest is gone on from, and only the rest is read. Default none. */
+  readonly prefixes?: readonly Prompt[];
+  /** Guesses several tokens and reads them in one pass; the text is the same. Default none. */
+  readonly speculation?: Speculation;
   /** Tokens of the prompt taken at a time; default 256. */
   readonly chunkSize?: number;
   /** Stops before the next step, or the next chunk of the prompt, by throwing the signal's reason. */
@@ -109,6 +116,8 @@ export interface GenerateResult {
   readonly seconds: { readonly prompt: number; readonly selection: number; readonly steps: number };
   /** Steps after the prompt, a second. */
   readonly tokensPerSecond: number;
+  /** With speculation: tokens that were guessed, and those of them that the text has. */
+  readonly speculation?: { readonly guessed: number; readonly kept: number };
 }
 
 /**
@@ -158,15 +167,23 @@ export function* readForWriting(
   options: GenerateOptions,
 ): Generator<void, ReadPrompt> {
   checkIds(fn, model, ids);
-  const { continueFrom, signal, chunkSize, sparsity } = options;
+  const { signal, chunkSize, prefixes = [] } = options;
   const clock = stopwatch();
-  const prompt = yield* readChunks(fn, model, ids, {
-    keepActivations: calibrates(sparsity),
+  const known = longestPrefix(fn, model, prefixes, ids);
+  const continueFrom = options.continueFrom ?? known;
+  const prompt = yield* readChunks(fn, model, known ? ids.slice(known.ids.length) : ids, {
+    keepActivations: calibrated(options) !== undefined,
     ...(continueFrom && { continueFrom }),
     ...(signal && { signal }),
     ...(chunkSize !== undefined && { chunkSize }),
   });
   return { prompt, seconds: clock() };
+}
+
+/** The method that needs the activations of the prompt, of the text or of its guesses. */
+function calibrated({ sparsity, speculation }: GenerateOptions): SparsityMethod | undefined {
+  const guesses = speculation?.kind === "draft" ? speculation.sparsity : undefined;
+  return [sparsity, guesses].find(calibrates);
 }
 
 /** What follows a prompt. */
@@ -186,10 +203,12 @@ export function* writeOn(
     bannedTokens = [],
     processors = [],
     alternatives = 0,
+    speculation,
     signal,
   } = options;
   const room = Math.max(0, maxLength - prompt.ids.length);
   const maxNewTokens = Math.min(options.maxNewTokens ?? (maxLength < Infinity ? room : 128), room);
+  if (speculation) checkSpeculation(fn, model, speculation, prompt.ids.length + maxNewTokens);
   const clock = stopwatch();
   let sparse: SparseFeedForward | undefined = sparsity && sparseBlocks(fn, model, prompt, sparsity);
   const selectionSeconds = clock();
@@ -200,10 +219,15 @@ export function* writeOn(
   let finishReason: GenerateResult["finishReason"] = "length";
   let steps = 0;
   let stepSeconds = 0;
+  const pick = (z: Float32Array, before: readonly number[]): number =>
+    choose(fn, processed(fn, ban(z, bannedTokens), processors, before, prompt.ids.length), before, sampling, key, before.length - prompt.ids.length); // prettier-ignore
+  const blocks = (): FeedForward | undefined => sparse?.feedForward;
+  const stepper = speculation
+    ? speculativeStepper(fn, model, speculation, prompt, pick, blocks)
+    : plainStepper(model, blocks);
   try {
     while (tokens.length < maxNewTokens) {
-      const allowed = processed(fn, ban(logits, bannedTokens), processors, context, prompt);
-      const token = choose(fn, allowed, context, sampling, key, tokens.length);
+      const token = pick(logits, context);
       tokens.push(token);
       context.push(token);
       const wish = yield scored(logits, token, alternatives);
@@ -221,7 +245,7 @@ export function* writeOn(
       const inFull = refreshEvery !== undefined && tokens.length % refreshEvery === 0;
       const step: ForwardResult & { readonly statistics?: FeedForwardStatistics } = inFull
         ? observedStep(model, cache, token, statistics, options.decay)
-        : decodeStep(model, cache, token, sparse && { feedForward: sparse.feedForward });
+        : stepper.step(cache, context, maxNewTokens - tokens.length);
       ({ logits, cache } = step);
       if (step.statistics && sparsity) {
         statistics = step.statistics;
@@ -233,9 +257,11 @@ export function* writeOn(
     }
   } finally {
     sparse?.free();
+    stepper.free();
   }
   return {
     tokens,
+    ...(speculation && { speculation: stepper.counts }),
     finishReason,
     conversation: { ids: context.slice(0, cache.length), logits, cache, statistics },
     ...(sparse?.experts && { experts: sparse.experts }),
@@ -260,6 +286,8 @@ export const GENERATE = {
   processors: listOf<LogitProcessor>(anyFunction),
   alternatives: wholeNumber(0),
   continueFrom: anyRecord,
+  prefixes: listOf<Prompt>(anyRecord),
+  speculation: speculationGuard,
   chunkSize: wholeNumber(),
   signal: abortSignal,
 };
@@ -272,12 +300,22 @@ export function checkGenerate(
 ): GenerateOptions {
   const { vocabSize } = checkModel(fn, model).config;
   const { sampling, key, refreshEvery, decay, sparsity, stopTokens, bannedTokens } = options;
+  const { speculation, prefixes } = options;
   const fail = (what: string): never => {
     throw new DomainError(`${fn}: ${what}`);
   };
   if (refreshEvery !== undefined && sparsity?.kind !== "griffin")
     fail("refreshEvery needs sparsity of kind griffin");
   if (decay !== undefined && refreshEvery === undefined) fail("decay needs refreshEvery");
+  if (speculation !== undefined && refreshEvery !== undefined)
+    fail("refreshEvery reads single tokens in full, and goes with no speculation");
+  if (prefixes !== undefined && options.continueFrom !== undefined)
+    fail("give prefixes or continueFrom, not both");
+  const method = calibrated(options);
+  if (prefixes !== undefined && method)
+    fail(
+      `sparsity of kind ${method.kind} calibrates on all tokens of the prompt, and prefixes would leave some out`,
+    );
   if (sampling === undefined && key !== undefined)
     fail("a key needs sampling, without which the most likely token is taken; pass sampling: {}");
   if (sampling !== undefined && sampling.temperature !== 0 && key === undefined)
@@ -286,51 +324,6 @@ export function checkGenerate(
     for (const id of list ?? [])
       if (id >= vocabSize) fail(`${name} must hold tokens 0 … ${vocabSize - 1}, got ${id}`);
   return options;
-}
-
-function choose(
-  fn: string,
-  logits: ArrayLike<number>,
-  context: readonly number[],
-  sampling: SamplingOptions | undefined,
-  key: RngKey | undefined,
-  step: number,
-): number {
-  if (!sampling) return greedyToken(logits);
-  const probabilities = probabilitiesOf(fn, logits, context, sampling);
-  return drawToken(
-    probabilities,
-    key === undefined ? 0 : uniform(foldIn(key, step), [], { dtype: "float64" }).get(),
-  );
-}
-
-function processed(
-  fn: string,
-  logits: Float32Array,
-  processors: readonly LogitProcessor[],
-  ids: readonly number[],
-  prompt: Prompt,
-): ArrayLike<number> {
-  if (processors.length === 0) return logits;
-  return applyProcessors(fn, processors, logits, { ids, promptLength: prompt.ids.length });
-}
-
-function ban(logits: Float32Array, tokens: readonly number[]): Float32Array {
-  if (tokens.length === 0) return logits;
-  const allowed = logits.slice();
-  for (const token of tokens) allowed[token] = -Infinity;
-  return allowed;
-}
-
-function scored(logits: Float32Array, token: number, alternatives: number): GeneratedToken {
-  const logProb = logProbability(logits);
-  if (alternatives === 0) return { token, logProb: logProb(token), alternatives: [] };
-  const best = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
-  return {
-    token,
-    logProb: logProb(token),
-    alternatives: best.slice(0, alternatives).map((id) => ({ token: id, logProb: logProb(id) })),
-  };
 }
 
 /** A step with all neurons, whose activations join the statistics. */

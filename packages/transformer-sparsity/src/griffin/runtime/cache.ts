@@ -125,6 +125,12 @@ export function checkCache(
     throw new DomainError(`${fn}: cache must be of this model, with room for its ${length} tokens`);
 }
 
+/** The same cache, whose storage forgets what lies behind its end: of a handle whose longer relatives nobody has. */
+export function rewindCache(cache: KvCache): KvCache {
+  cache.storage.filled = Math.min(cache.storage.filled, cache.length);
+  return cache;
+}
+
 /** A cache of `count` more tokens, whose rows from `cache.length` on are the caller's to write before it hands the cache out. */
 export function extendCache(cache: KvCache, count: number, config: ModelConfig): KvCache {
   const { length, storage } = cache;

@@ -200,7 +200,7 @@ const PREFILL = {
   chunkSize: wholeNumber(),
 };
 
-function checkTokens(
+export function checkTokens(
   fn: string,
   config: ModelConfig,
   ids: ArrayLike<number>,
@@ -220,7 +220,7 @@ function checkTokens(
 }
 
 /** Final states `[tokens, hidden]` of new tokens of a sequence that will have `length`, normalised for the head. */
-function forward(
+export function forward(
   model: LanguageModel,
   ids: readonly number[],
   before: KvCache,
@@ -232,7 +232,7 @@ function forward(
   const hidden = decode(
     config,
     rowOps(model, ids.length, cache, options, length),
-    embed(model, ids, before.length),
+    embedTokens(model, ids, before.length),
   );
   return {
     hidden: model.finalNorm ? normalizeRows(config.norm, model.finalNorm, hidden) : hidden,
@@ -240,7 +240,8 @@ function forward(
   };
 }
 
-function embed(
+/** States of new tokens before the first layer. */
+export function embedTokens(
   { config, embedding, embeddingNorm, positions, projectIn }: LanguageModel,
   ids: readonly number[],
   start: number,
@@ -256,7 +257,7 @@ function embed(
 }
 
 /** Logits of final states. */
-function headRows(
+export function headRows(
   { config, projectOut, head, headBias }: LanguageModel,
   hidden: Rows,
 ): Float32Array {
@@ -267,7 +268,7 @@ function headRows(
 }
 
 /** Rotates queries or keys of a layer, whose tables are made once a call. */
-function placer(
+export function placer(
   config: ModelConfig,
   start: number,
   tokens: number,
@@ -284,7 +285,7 @@ function placer(
 }
 
 /** The decoder's operations on rows of `tokens` tokens that end where `cache` ends. */
-function rowOps(
+export function rowOps(
   model: LanguageModel,
   tokens: number,
   cache: KvCache,
