@@ -284,6 +284,7 @@ export { hvp, jvp } from "./transform/jvp.js";
 export { linearize } from "./transform/linearize.js";
 export { hessian, jacfwd, jacrev } from "./transform/jacobian.js";
 export { vmap, type VmapOptions } from "./transform/vmap.js";
+export { customJvp } from "./transform/custom-jvp.js";
 export { customVjp } from "./transform/custom-vjp.js";
 export { stopGradient } from "./ops/stop-gradient.js";
 

@@ -19,7 +19,7 @@ import type { Graph } from "../graph/graph.js";
 import { type Executable, interpreter } from "../graph/interpret.js";
 import { refuseNans } from "../graph/nans.js";
 import { type OnDevice, onDevice } from "./on-device.js";
-import { formatGraph } from "../graph/print.js";
+import { graphText } from "../graph/print.js";
 import { ResidentArray, free } from "./wasm/resident.js";
 import { callOf } from "./signature.js";
 import { simplify } from "../graph/simplify.js";
@@ -255,6 +255,6 @@ export function explain(compiled: (...args: never[]) => unknown): string {
   if (programs.size === 0)
     return "not called yet: a program is made for each kind of arguments at its first call";
   return [...programs.values()]
-    .map(({ graph, executable }) => `${formatGraph(graph)}\n\n${executable.explain()}`)
+    .map(({ graph, executable }) => `${graphText(graph)}\n\n${executable.explain()}`)
     .join("\n\n");
 }

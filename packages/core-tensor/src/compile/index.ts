@@ -10,6 +10,7 @@ export {
   type DeviceCompileOptions,
   type NamedDeviceCompileOptions,
 } from "./compile.js";
+export { formatGraph } from "../graph/format.js";
 export { free, pin } from "./wasm/resident.js";
 export type { Device } from "../graph/device.js";
 

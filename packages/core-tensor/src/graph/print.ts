@@ -45,7 +45,7 @@ export function formatNode(node: Node): string {
 }
 
 /** The whole graph; bodies of control flow are indented below their node. */
-export function formatGraph(graph: Graph, indent = ""): string {
+export function graphText(graph: Graph, indent = ""): string {
   const lines = [
     `${indent}inputs ${graph.inputs.map((x) => `%${x.id}: ${formatAval(x)}`).join(", ") || "none"}`,
   ];
@@ -53,7 +53,7 @@ export function formatGraph(graph: Graph, indent = ""): string {
     lines.push(`${indent}${formatNode(node)}`);
     if (typeof node.attrs !== "object" || node.attrs === null) continue;
     for (const [key, value] of Object.entries(node.attrs))
-      if (isGraph(value)) lines.push(`${indent}  ${key}:`, formatGraph(value, `${indent}    `));
+      if (isGraph(value)) lines.push(`${indent}  ${key}:`, graphText(value, `${indent}    `));
   }
   lines.push(`${indent}outputs ${graph.outputs.map(formatValue).join(", ") || "none"}`);
   return lines.join("\n");
