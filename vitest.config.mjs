@@ -46,6 +46,7 @@ export default defineConfig({
       together("golden-js", { include: [goldenCore], env: { PROVABLY_WASM: "off" } }),
       together("golden-simd", { include: [goldenCore], env: { PROVABLY_WASM: "simd" } }),
       together("golden-compiled", { include: [goldenCore], env: { PROVABLY_COMPILED: "on" } }),
+      together("golden-recorded", { include: [goldenCore], env: { PROVABLY_RECORDED: "on" } }),
       together("golden-webasm", { include: goldenDevice, env: { PROVABLY_DEVICE: "webasm" } }),
       together("golden-webgpu", { include: goldenDevice, env: { PROVABLY_DEVICE: "webgpu" } }),
       project("browser", {

@@ -260,9 +260,19 @@ export {
   type Conv2dOptions,
   type ConvTranspose2dOptions,
 } from "./ops/conv.js";
-export { avgPool2d, maxPool2d, upsampleNearest2d, type PoolOptions } from "./ops/pool.js";
+export { conv3d, type Conv3dOptions } from "./ops/conv3d.js";
+export {
+  avgPool2d,
+  avgPool3d,
+  maxPool2d,
+  maxPool3d,
+  upsampleNearest2d,
+  type AvgPoolOptions,
+  type PoolOptions,
+} from "./ops/pool.js";
 export { resize, type ResizeOptions } from "./ops/resize.js";
 export { groupNorm, layerNorm, rmsNorm, type NormalizationOptions } from "./ops/normalization.js";
+export { batchNorm, type BatchNormOptions, type ChannelStatistics } from "./ops/batch-norm.js";
 export { attention, type AttentionOptions } from "./ops/attention.js";
 export { rope, timestepEmbedding, type RopeOptions } from "./ops/rope.js";
 export { gruCell, lstmCell, type CellWeights } from "./ops/recurrent.js";
@@ -277,6 +287,9 @@ export {
   meanSquaredError,
   type LossOptions,
 } from "./ops/loss.js";
+
+// loops of eager code
+export { eagerLoops, type EagerLoops } from "./eager/install.js";
 
 // differentiation and batching
 export { grad, valueAndGrad, vjp, type GradOptions, type Gradient } from "./transform/vjp.js";

@@ -237,9 +237,12 @@ function clampIndex(i: number, extent: number): number {
   return Math.min(Math.max(Math.trunc(i), 0), extent);
 }
 
-/** Whether an array has lost its storage, as when the buffer of an array made with `copy: false` was transferred to a worker. */
-export function isLost(x: DenseArray): boolean {
-  return x.data.length === 0 && x.size > 0;
+/**
+ * Whether an array has lost its storage, as when the buffer of an array made with `copy: false` was transferred to a worker. One whose
+ * elements are still to be computed has not.
+ */
+export function isLost(x: DenseArray & { readonly isPending?: boolean }): boolean {
+  return x.isPending !== true && x.data.length === 0 && x.size > 0;
 }
 
 /** Row-major array over storage that belongs to it alone. */

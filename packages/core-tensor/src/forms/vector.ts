@@ -84,6 +84,8 @@ interface VectorSteps {
   readonly isWide?: (known: Known) => boolean;
   /** Why what `takes` refuses runs in JavaScript. */
   readonly reason?: string;
+  /** Whether they give the bits of the definition, rounded once, for floats: eager code then runs them too. */
+  readonly isExact?: boolean;
 }
 
 /** The steps of a form; undefined for none. */

@@ -110,7 +110,7 @@ const reluPrimitive = /* @__PURE__ */ elementwise({
       out[i] = x <= 0 ? 0 : x;
     }
   },
-  vector: { steps: (m, [x]) => m.select(m.op("le", x, 0), 0, x) },
+  vector: { steps: (m, [x]) => m.select(m.op("le", x, 0), 0, x), isExact: true },
   device: { cheap: (x) => `Math.max(${x}, 0)` },
   partials: [(t, [x]) => where(greater(x!, 0), t, 0)],
 });

@@ -173,6 +173,7 @@ const signPrimitive = /* @__PURE__ */ elementwise({
   vector: {
     // zeros and NaN stay as they are
     steps: (m, [x]) => m.select(m.op("gt", x, 0), 1, m.select(m.op("lt", x, 0), -1, x)),
+    isExact: true,
   },
   device: { cheap: (x) => `(${x} > 0 ? 1 : (${x} < 0 ? -1 : 0))` },
 });
@@ -232,7 +233,7 @@ const squarePrimitive = /* @__PURE__ */ elementwise({
       for (let i = from; i < to; i++, p += da) out[i] = Math.imul(a[p]!, a[p]!);
     else for (let i = from; i < to; i++, p += da) out[i] = a[p]! * a[p]!;
   },
-  vector: { steps: (m, [x]) => m.op("mul", x, x) },
+  vector: { steps: (m, [x]) => m.op("mul", x, x), isExact: true },
   device: { cheap: (x) => `(${x} * ${x})`, leavesRange: true },
   partials: [(t, [x]) => mul(mul(2, t), x!)],
 });
@@ -262,7 +263,7 @@ const reciprocalPrimitive = /* @__PURE__ */ elementwise({
   loop(out, from, to, a, p, da) {
     for (let i = from; i < to; i++, p += da) out[i] = 1 / a[p]!;
   },
-  vector: { steps: (m, [x]) => m.op("div", m.constant(1, x.type), x) },
+  vector: { steps: (m, [x]) => m.op("div", m.constant(1, x.type), x), isExact: true },
   device: { expression: (x) => `(1 / ${x})` },
   partials: [(t, _, y) => neg(mul(t, square(y)))],
 });

@@ -209,6 +209,7 @@ const logicalAndPrimitive = /* @__PURE__ */ elementwise({
   vector: {
     steps: (m, [a, b]) => m.op("and", asMask(m, a), asMask(m, b)),
     takesBool: true,
+    isExact: true,
   },
   device: { condition: (a, b) => `${a} !== 0 && ${b} !== 0` },
 });
@@ -240,7 +241,11 @@ const logicalOrPrimitive = /* @__PURE__ */ elementwise({
   loop(out, from, to, a, p, da, b, q, db) {
     for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! !== 0 || b[q]! !== 0);
   },
-  vector: { steps: (m, [a, b]) => m.op("or", asMask(m, a), asMask(m, b)), takesBool: true },
+  vector: {
+    steps: (m, [a, b]) => m.op("or", asMask(m, a), asMask(m, b)),
+    takesBool: true,
+    isExact: true,
+  },
   device: { condition: (a, b) => `${a} !== 0 || ${b} !== 0` },
 });
 
@@ -271,7 +276,7 @@ const logicalNotPrimitive = /* @__PURE__ */ elementwise({
   loop(out, from, to, a, p, da) {
     for (let i = from; i < to; i++, p += da) out[i] = Number(a[p]! === 0);
   },
-  vector: { steps: (m, [x]) => m.op("not", asMask(m, x)), takesBool: true },
+  vector: { steps: (m, [x]) => m.op("not", asMask(m, x)), takesBool: true, isExact: true },
   device: { condition: (x) => `${x} === 0` },
 });
 
@@ -300,7 +305,7 @@ const isNanPrimitive = /* @__PURE__ */ elementwise({
   loop(out, from, to, a, p, da) {
     for (let i = from; i < to; i++, p += da) out[i] = Number(Number.isNaN(a[p]!));
   },
-  vector: { steps: (m, [x]) => m.op("ne", asNumber(m, x), asNumber(m, x)) },
+  vector: { steps: (m, [x]) => m.op("ne", asNumber(m, x), asNumber(m, x)), isExact: true },
   device: { condition: (x) => `${x} !== ${x}` },
 });
 
@@ -332,6 +337,7 @@ const isFinitePrimitive = /* @__PURE__ */ elementwise({
   vector: {
     // x − x is 0 for finite numbers only
     steps: (m, [x]) => m.op("eq", m.op("sub", asNumber(m, x), asNumber(m, x)), 0),
+    isExact: true,
   },
   device: { condition: (x) => `Math.abs(${x}) < ${INFINITE}` },
 });
@@ -360,7 +366,7 @@ export const wherePrimitive = /* @__PURE__ */ elementwise({
   loop(out, from, to, a, p, da, b, q, db, c, r, dc) {
     for (let i = from; i < to; i++, p += da, q += db, r += dc) out[i] = a[p]! !== 0 ? b[q]! : c[r]!;
   },
-  vector: { steps: (m, [c, a, b]) => m.select(asMask(m, c), a, b), takesBool: true },
+  vector: { steps: (m, [c, a, b]) => m.select(asMask(m, c), a, b), takesBool: true, isExact: true },
   device: { cheap: (c, a, b) => `(${c} !== 0 ? ${a} : ${b})` },
   partials: [
     null,

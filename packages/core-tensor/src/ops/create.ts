@@ -20,6 +20,7 @@ import {
   toConcrete,
 } from "../trace/input.js";
 import { type NdArray, contiguous, dense, rowMajorData } from "../array/ndarray.js";
+import { markLent } from "../array/lent.js";
 import { ownStorage } from "../array/realm.js";
 import { type Shape, checkShape, formatShape, sizeOf } from "../array/shape.js";
 
@@ -84,7 +85,7 @@ export function array<D extends DType = DType>(
     const data = ownStorage(values)!;
     if (isDetached(data))
       throw new ShapeError("array: values has no storage; was its buffer transferred to a worker?");
-    x = dense<DType>(copy ? data.slice() : data, dtypeOf(values)!, [data.length]);
+    x = dense<DType>(copy ? data.slice() : markLent(data), dtypeOf(values)!, [data.length]);
   } else {
     x = toArray("array", values as ArrayInput, "values");
   }

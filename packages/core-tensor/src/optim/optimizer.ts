@@ -13,6 +13,7 @@ import {
   within,
 } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
+import { installEager } from "../eager/install.js";
 import { DomainError } from "../errors.js";
 import { add, div, mul, square } from "../ops/arithmetic.js";
 import { lessEqual, where } from "../ops/comparison.js";
@@ -77,6 +78,8 @@ function optimizer<State extends { readonly step: StepCount }>(
   rule: Rule<State>,
 ): Optimizer<State> {
   checkRate(fn, learningRate);
+  // an update is a chain of elementwise operations that pays as one loop only
+  installEager();
   const made = Object.fromEntries(averages.map((name) => [name, anything]));
   const fits = recordWith({ step: stepCount, ...made });
   return {

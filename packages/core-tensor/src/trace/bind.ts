@@ -35,6 +35,20 @@ export function outputsOf<A>(
   return outputs;
 }
 
+/** Computes an elementwise operation on plain values in its own way and time; undefined to leave it to the primitive. */
+export type Recorder = (
+  primitive: Primitive,
+  inputs: readonly DenseArray[],
+  out: Aval,
+) => DenseArray | undefined;
+
+let recorder: Recorder | undefined;
+
+/** Sets what is asked first for elementwise operations; a bundle without it computes all of them one by one. */
+export function setRecorder(next: Recorder | undefined): void {
+  recorder = next;
+}
+
 function evaluate<A>(
   primitive: Primitive<A>,
   inputs: readonly DenseArray[],
@@ -46,5 +60,10 @@ function evaluate<A>(
         `${primitive.name}: an array has no storage any more; was its buffer transferred to a worker?`,
       );
   const outputs = outputsOf(primitive, inputs, attrs);
+  if (recorder !== undefined && primitive.elementwise !== undefined) {
+    // elementwise primitives have no attributes
+    const y = recorder(primitive as unknown as Primitive, inputs, outputs[0]!);
+    if (y !== undefined) return [y];
+  }
   return primitive.wasm?.(inputs, attrs, outputs) ?? primitive.evaluate(inputs, attrs, outputs);
 }

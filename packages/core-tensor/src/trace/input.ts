@@ -20,6 +20,7 @@ import {
 } from "../array/dtype.js";
 import { DenseArray, type NdArray, checkBounds, dense, isLost } from "../array/ndarray.js";
 import { TWO_COPIES, isBranded } from "../array/copies.js";
+import { markLent } from "../array/lent.js";
 import { kindOf, ownStorage } from "../array/realm.js";
 import { type Shape, checkShape, sizeOf } from "../array/shape.js";
 
@@ -186,7 +187,7 @@ function fromLike(fn: string, like: NdArrayLike, argument: string): DenseArray {
   if (own !== undefined) {
     const isBool = like.dtype === "bool" && own === "uint8";
     const dtype = isBool ? "bool" : own;
-    const bytes = ownStorage(like.data)!;
+    const bytes = markLent(ownStorage(like.data)!);
     const data = isBool ? truths(bytes) : bytes;
     return new DenseArray<DType>(data, dtype, shape, stride, like.offset, sizeOf(shape));
   }

@@ -15,7 +15,11 @@ import {
 import { compile } from "@provably/core-tensor/compile";
 import { type Device, webasm, webgpu } from "@provably/core-tensor/gpu";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { setEager } from "../../src/eager/record.js";
 import { dawn, missing } from "../gpu/dawn.js";
+
+// with `PROVABLY_RECORDED` eager operations wait on small arrays too
+if (process.env["PROVABLY_RECORDED"] !== undefined) setEager({ smallest: 1 });
 
 type Num = number | "NaN" | "Infinity" | "-Infinity";
 export interface Golden {

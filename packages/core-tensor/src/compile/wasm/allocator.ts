@@ -5,7 +5,8 @@
  * all programs use in turn. Nothing outside this folder sees a view of the memory; growth makes old views stale, and `views` fresh ones.
  */
 import { kernelBytes, simdLevel } from "../../exec/wasm/runtime.js";
-import type { TypedArrayOf } from "../../array/dtype.js";
+import type { TypedArray, TypedArrayOf } from "../../array/dtype.js";
+import { markLent } from "../../array/lent.js";
 import { DomainError } from "../../errors.js";
 import { WorkerPool, type KernelModule } from "./worker-pool.js";
 import { MAX_PAGES } from "./encode.js";
@@ -126,6 +127,8 @@ export class Allocator {
         float32: new Float32Array(buffer),
         float64: new Float64Array(buffer),
       };
+      // programs write here at any time: nothing that reads it may be put off
+      for (const view of Object.values(this.current) as TypedArray[]) markLent(view);
     }
     return this.current;
   }

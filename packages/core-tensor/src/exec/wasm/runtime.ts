@@ -61,23 +61,23 @@ function probe(op: readonly number[], operands: number): boolean {
 const F32X4_ADD = [0xfd, 0xe4, 1];
 const F32X4_RELAXED_MADD = [0xfd, 0x85, 2];
 
-function wish(): unknown {
+/** What the environment or a global of this name says. */
+export function wish(name: string): unknown {
   // Neither name is declared in every environment this runs in.
-  const realm = globalThis as {
-    PROVABLY_WASM?: unknown;
+  const realm = globalThis as unknown as Record<string, unknown> & {
     process?: { env?: Record<string, unknown> };
   };
   try {
-    const wanted = realm.process?.env?.["PROVABLY_WASM"];
+    const wanted = realm.process?.env?.[name];
     if (wanted !== undefined) return wanted;
   } catch {
     // Deno without the permission to read the environment
   }
-  return realm.PROVABLY_WASM;
+  return realm[name];
 }
 
 function decideLevel(): SimdLevel {
-  const wanted = wish();
+  const wanted = wish("PROVABLY_WASM");
   if (wanted === "off" || typeof WebAssembly === "undefined" || !probe(F32X4_ADD, 2)) return "off";
   return wanted !== "simd" && probe(F32X4_RELAXED_MADD, 3) ? "relaxed" : "simd";
 }
@@ -116,9 +116,15 @@ let scratch: WebAssembly.Memory | undefined;
 export let scratchF32 = new Float32Array(0);
 export let scratchF64 = new Float64Array(0);
 export let scratchI32 = new Int32Array(0);
+export let scratchU8 = new Uint8Array(0);
 
 function scratchMemory(): WebAssembly.Memory {
   return (scratch ??= new WebAssembly.Memory({ initial: 32, maximum: MAX_PAGES }));
+}
+
+/** The scratch memory, for generated loops to import. */
+export function loopMemory(): WebAssembly.Memory {
+  return scratchMemory();
 }
 
 /** Lazily compiled kernel on the scratch memory. */
@@ -146,6 +152,7 @@ export function reserve(bytes: number): boolean {
     scratchF32 = new Float32Array(memory.buffer);
     scratchF64 = new Float64Array(memory.buffer);
     scratchI32 = new Int32Array(memory.buffer);
+    scratchU8 = new Uint8Array(memory.buffer);
   }
   return true;
 }

@@ -43,7 +43,8 @@ const MODULES = {
   ],
 } as const;
 
-function kernelOf(name: UnaryName, isNarrow: boolean): InPlace | undefined {
+/** The kernel of a function on the scratch memory; undefined where SIMD is off. */
+export function kernelOf(name: UnaryName, isNarrow: boolean): InPlace | undefined {
   return MODULES[TILE_KERNELS[name]][isNarrow ? 0 : 1]()?.[name];
 }
 
