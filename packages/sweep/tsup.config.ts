@@ -3,7 +3,8 @@ import { defineConfig } from "tsup";
 export default defineConfig({
   entry: {
     index: "src/index.ts",
-    thread: "src/engines/thread.ts",
+    node: "src/node/index.ts",
+    thread: "src/node/thread.ts",
     page: "src/engines/page.ts",
     "provably-worker": "src/worker/main.ts",
   },

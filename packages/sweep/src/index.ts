@@ -17,11 +17,14 @@ export { grid, type Case, type Setting } from "./task/cases.js";
 export { inline } from "./engines/inline.js";
 export { threads, type ThreadsOptions } from "./engines/threads.js";
 export { serve, workers, type WorkersOptions } from "./engines/workers.js";
+export { queue, type QueueOptions } from "./engines/queue.js";
 export type { Engine } from "./engines/engine.js";
+export type { RedisConnection } from "./engines/redis.js";
 
 // stores
 export { memory } from "./store/memory.js";
 export { directory } from "./store/directory.js";
+export { redis, type RedisStoreOptions } from "./store/redis.js";
 export type { Store } from "./store/store.js";
 
 // reductions

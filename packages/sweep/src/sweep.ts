@@ -83,6 +83,7 @@ const OPTIONS: Schema<SweepOptions> = {
 /** More tasks than this are a mistake: some bytes are kept for each. */
 const MOST_TASKS = 2 ** 28;
 const TARGET_MS = 1000;
+const TELL_MS = 1000;
 
 /**
  * Runs a task for every case and every replicate, on one thread, many threads or many machines: with the same bits.
@@ -141,6 +142,8 @@ export async function sweep<C extends Case>(
   const tasks = await tasksOfCases(loaded.code, key, settings, replicates);
   const run = startRun(tasks, reducer(reduce, replicates), await archiveOf(store, tasks, key));
   const runner = await openEngine(engine, loaded, key, store, signal);
+  // also while nothing happens
+  const clock = setInterval(() => run.tell(runner, given.onProgress, undefined), TELL_MS);
   try {
     await run.resume();
     const found = await coordinate({
@@ -158,8 +161,13 @@ export async function sweep<C extends Case>(
     run.tell(runner, given.onProgress, 0);
     return resultOf(options.cases, tasks, run, found);
   } finally {
-    await run.flush();
+    clearInterval(clock);
     await runner.close();
+    try {
+      await run.flush();
+    } finally {
+      await store.close?.();
+    }
   }
 }
 

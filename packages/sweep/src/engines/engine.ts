@@ -20,6 +20,8 @@ export interface Runner {
   readonly run: (job: Job) => Promise<Answer>;
   /** Whether it waits for something outside, such as Redis; the run goes on by itself when that is back. */
   readonly isWaiting?: () => boolean;
+  /** Calls back when the number of workers has changed. */
+  readonly watch?: (callback: () => void) => void;
   readonly close: () => Promise<void>;
 }
 

@@ -26,7 +26,7 @@ export type OnProgress = ((progress: SweepProgress) => void) | undefined;
 
 /** Results are written when there are so many characters of them, or when this time has passed, or this share of the whole run. */
 const [MOST_TEXT, EVERY_MS, EVERY_SHARE] = [4e6, 1000, 0.01];
-const TELL_MS = 100;
+const [TELL_MS, SILENCE_MS] = [100, 800];
 
 export interface Run {
   readonly ledger: Ledger;
@@ -35,7 +35,8 @@ export interface Run {
   readonly resume: () => Promise<void>;
   readonly take: (task: number, text: string) => void;
   readonly onAnswer: (runner: Runner, onProgress: OnProgress) => (state: { readonly numJobs: number }) => Promise<void> | undefined; // prettier-ignore
-  readonly tell: (runner: Runner, onProgress: OnProgress, numJobs: number) => void;
+  /** Without a number of jobs, only when nothing was told for a while. */
+  readonly tell: (runner: Runner, onProgress: OnProgress, numJobs: number | undefined) => void;
   /** Writes what is not written yet. */
   readonly flush: () => Promise<void>;
 }
@@ -56,14 +57,17 @@ export function startRun(tasks: Tasks, reduced: Reducer, archive: Archive): Run 
     [pending, size, written] = [[], 0, performance.now()];
     if (entries.length > 0) await archive.write(entries);
   };
+  let known = 0;
   const tell: Run["tell"] = (runner, onProgress, numJobs) => {
+    if (numJobs === undefined && performance.now() - told < SILENCE_MS) return;
     told = performance.now();
+    known = numJobs ?? known;
     onProgress?.({
       numAnswered: ledger.numAnswered(),
       numFailed: ledger.numFailed(),
       numTasks,
       numWorkers: runner.numWorkers(),
-      numJobs,
+      numJobs: known,
       state: runner.isWaiting?.() === true ? "waiting" : "running",
     });
   };

@@ -56,6 +56,8 @@ const STRIKES = 3;
 const PARTS = 16;
 /** A job is handed back so often at most before it is given to anyone. */
 const RETURNS = 24;
+/** So many refusals one after the other, with no answer between them, end the sweep. */
+const REFUSALS = 8;
 
 /** Whether a task is computed twice; depends on its case, its key and its number alone. */
 export function isAudited(tasks: Tasks, task: number, share: number): boolean {
@@ -81,6 +83,7 @@ export async function coordinate(options: CoordinateOptions): Promise<Coordinate
   let [numJobs, numMade, wake, fatal] = [0, 0, () => {}, undefined as Error | undefined];
   const onAbort = (): void => wake();
   signal.addEventListener("abort", onAbort, { once: true });
+  runner.watch?.(() => wake());
   const launch = (work: Work): void => {
     const job = jobOf(tasks, work, `${numMade++}`, runner.numWorkers());
     numJobs++;
@@ -132,7 +135,8 @@ function jobOf(tasks: Tasks, work: Work, id: string, numWorkers: number): Job {
       parts.push({ settings, key, from: task - first, to: end - first });
       task = end;
     }
-  const job = { id, code: tasks.code, parts };
+  const { numReturns } = work;
+  const job = { id, code: tasks.code, parts, ...(numReturns > 0 ? { numReturns } : {}) };
   // with one worker alone there is no other to ask
   const other = work.notOn !== undefined && numWorkers > 1 && work.numReturns < RETURNS;
   return other ? { ...job, notOn: work.notOn } : job;
@@ -226,7 +230,7 @@ function judgeOf(
         onOutcomes(work, job, answer);
       } else if ("crashed" in answer) onCrash(work, answer.crashed);
       else if ("declined" in answer) again({ ...work, numReturns: work.numReturns + 1 });
-      else if (++refusals > RETURNS || work.numReturns >= RETURNS)
+      else if (++refusals >= REFUSALS)
         throw new EngineError(`sweep: no worker takes the jobs: ${answer.refused}`);
       else again({ ...work, numReturns: work.numReturns + 1 });
     },

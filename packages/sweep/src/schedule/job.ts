@@ -21,6 +21,8 @@ export interface Job {
   readonly parts: readonly Part[];
   /** A worker that must not take it: it has computed these tasks before. */
   readonly notOn?: string;
+  /** How often workers have handed it back: it may wait a little. */
+  readonly numReturns?: number;
 }
 
 /** What a task threw, as far as it can travel. */

@@ -27,7 +27,7 @@ export interface Plan {
 /** No job is shorter than this share of the target unless its tasks are the last: traffic would outgrow work. */
 const LEAST = 0.05;
 /** A case that was never measured is taken to cost more than the others, until it is. */
-const UNKNOWN_COSTS = 4;
+const UNKNOWN_COSTS = 2;
 /** Jobs grow by this much at a time while little is known. */
 const GROWTH = 8;
 const MOST_TASKS = 1e5;

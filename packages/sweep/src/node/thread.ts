@@ -4,7 +4,7 @@ import { messageOf } from "../errors.js";
 import { answerJob } from "../schedule/job.js";
 import { LARGE, packOutcomes, sizeOf } from "../store/payload.js";
 import { type Task, taskOf } from "../task/task.js";
-import type { ThreadAnswer, ThreadRequest } from "./threads.js";
+import type { ThreadAnswer, ThreadRequest } from "./pool.js";
 
 const loaded = new Map<string, Promise<Task>>();
 const never = new AbortController().signal;
