@@ -97,6 +97,8 @@ import {
   loadModel,
   loadTokenizer,
   filesFromMemory,
+  embedTexts,
+  generateBatch,
   prefill,
   readPrompt,
 } from "@provably/transformer-sparsity/griffin";
@@ -107,6 +109,8 @@ import {
   createSpatialDistribution,
   pretrain,
   pretrainContrastive,
+  encodeImages,
+  loadVisionModel,
   simulateMeanField,
   trainContrastive,
   trainMaskedReconstruction,
@@ -183,6 +187,7 @@ const language = lazily(() => loadModel(files()));
 const tokenizer = lazily(() => loadTokenizer(files()));
 const ids = Array.from({ length: 500 }, (_, i) => 1 + ((i * 7919) % 2000));
 const images = lazily(() => uniform(key(5), [256, 28, 28]));
+const visionFolder = fileURLToPath(new URL("../../../examples/models/digits-mae", import.meta.url));
 const world = lazily(() =>
   createSpatialDistribution(
     [1, 2].map((seed) =>
@@ -365,6 +370,18 @@ export const runs = {
 
   // transformer-sparsity
   loadModel: (signal) => loadModel(files(), { signal }),
+  loadVisionModel: (signal) => loadVisionModel(visionFolder, { signal }),
+  encodeImages: async (signal) =>
+    encodeImages(await loadVisionModel(visionFolder), uniform(key(5), [32, 1, 28, 28]), { signal }),
+  embedTexts: async (signal) => embedTexts(await language(), [ids, ids], { chunkSize: 64, signal }),
+  generateBatch: async (signal) =>
+    [
+      ...generateBatch(await language(), [ids.slice(0, 20), ids.slice(5, 30)], {
+        maxNewTokens: 200,
+        stopTokens: [],
+        signal,
+      }),
+    ].length,
   prefill: async (signal) => prefill(await language(), ids, { chunkSize: 64, signal }),
   readPrompt: async (signal) => readPrompt(await language(), ids, { chunkSize: 64, signal }),
   generateTokens: async (signal) =>

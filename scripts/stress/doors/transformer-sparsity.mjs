@@ -2,7 +2,7 @@
 // logits of the library that the models were published with, kept in the package's fixtures.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { array, mul, zeros } from "@provably/core-tensor";
+import { array, mul, toTypedArray, zeros } from "@provably/core-tensor";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
 import { key, uniform } from "@provably/core-tensor/random";
 import {
@@ -26,6 +26,10 @@ import {
   attentionEntropy,
   createMaskedAutoencoder,
   encode,
+  encodeImages,
+  imageProcessor,
+  loadVisionModel,
+  processImage,
   randomMasking,
   trainMaskedReconstruction,
   createSpatialDistribution,
@@ -60,6 +64,30 @@ const loads = (folder, change) => ({
   right: ({ logits }) => near(logits, json(`${folder}/expected`).logits_last, 2e-4),
 });
 const never = () => false;
+
+const seeing = fileURLToPath(
+  new URL("../../../packages/transformer-sparsity/test/fixtures/mim/", import.meta.url),
+);
+const seen = (path) => JSON.parse(readFileSync(`${seeing}${path}.json`, "utf8"));
+
+/** A vision transformer of the fixtures on the image of its case, with its config or its tensors changed. */
+const sees = (place, { config = {}, tensors = (all) => all, options = {}, test = 0 } = {}) => ({
+  async give() {
+    const weights = readFileSync(`${seeing}${place}/model.safetensors`);
+    const model = await loadVisionModel(
+      filesFromMemory({
+        "config.json": bytesOf({ ...seen(`${place}/config`), ...config }),
+        "model.safetensors": encodeSafetensors(tensors({ ...decodeSafetensors(weights).tensors })),
+      }),
+    );
+    const { shape, data } = seen(`${place}/expected`).cases[test].pixel_values;
+    return encodeImages(model, array(Float32Array.from(data), { shape }), options);
+  },
+  right({ attention }) {
+    const { attentions } = seen(`${place}/expected`).cases[test];
+    return near(toTypedArray(attention.at(-1)), attentions.at(-1).data, 2e-5);
+  },
+});
 
 /** A GGUF file with one text in it changed for another of the same length. */
 function rewritten(file, [from, to]) {
@@ -403,6 +431,116 @@ export default [
     right: never,
     outcome: "refused",
     says: "divide bytes by 255",
+  },
+  ...[
+    ["vision/deit", "DeiT with its two heads"],
+    ["vision/clip-full", "a CLIP with the half that reads texts in the same file"],
+    ["vision-more/dinov2-registers", "DINOv2 with registers"],
+    ["vision-more/beit-layers", "BEiT, whose layers have biases by distance"],
+    ["vision-more/siglip", "SigLIP, without a class token"],
+    ["vision-more/dinov3-gated", "DINOv3 with gates"],
+    ["vision-more/vit-leftover-pixels", "a ViT for images that are no whole number of patches"],
+  ].map(([place, given]) => ({
+    kind: "storage form",
+    given: `a folder of a vision transformer: ${given}`,
+    ...sees(place),
+    outcome: "right",
+  })),
+  {
+    kind: "scale",
+    given: "an image of another size to a ViT that does not expect it",
+    ...sees("vision/vit", { test: 1 }),
+    outcome: "refused",
+    says: "interpolatePositions",
+  },
+  {
+    kind: "scale",
+    given: "an image of another size to a ViT, with positions in between",
+    ...sees("vision/vit", { test: 1, options: { interpolatePositions: true } }),
+    outcome: "right",
+  },
+  {
+    kind: "scale",
+    given: "an image of another size to a DINOv2, which takes any",
+    ...sees("vision/dinov2", { test: 1 }),
+    outcome: "right",
+  },
+  {
+    kind: "file",
+    given: "a vision transformer whose config gives it narrower heads",
+    ...sees("vision/vit", { config: { num_attention_heads: 2, head_dim: 8 } }),
+    outcome: "refused",
+    says: "by the config",
+  },
+  {
+    kind: "file",
+    given: "a vision transformer with a tensor that nobody knows",
+    ...sees("vision/vit", { tensors: (all) => ({ ...all, "vit.prompt_tokens": zeros([1, 32]) }) }),
+    outcome: "refused",
+    says: "vit.prompt_tokens",
+  },
+  {
+    kind: "file",
+    given: "a vision transformer with a field of its own",
+    ...sees("vision/vit", { config: { use_swiglu_ffn: true } }),
+    outcome: "refused",
+    says: "use_swiglu_ffn",
+  },
+  {
+    kind: "file",
+    given: "a vision transformer that was made for another task",
+    ...sees("vision/vit", { config: { architectures: ["ViTForMaskedImageModeling"] } }),
+    outcome: "refused",
+    says: "ViTForMaskedImageModeling",
+  },
+  {
+    kind: "file",
+    given: "a Swin transformer, whose windows move",
+    ...sees("vision/vit", { config: { model_type: "swin" } }),
+    outcome: "refused",
+    says: '"swin"',
+  },
+  {
+    kind: "scale",
+    given: "pixels that the processor did not divide by 255",
+    give: async () =>
+      encodeImages(
+        await loadVisionModel(`${seeing}vision/vit`),
+        processImage(
+          imageProcessor({ image_processor_type: "ViTImageProcessor", do_resize: false, do_rescale: false, do_normalize: false }), // prettier-ignore
+          { height: 32, width: 32, data: new Uint8Array(32 * 32 * 3).fill(200) },
+        ),
+      ),
+    right: never,
+    outcome: "refused",
+    says: "divide bytes by 255",
+  },
+  {
+    kind: "option",
+    given: "encodeImages with output_attentions",
+    ...sees("vision/vit", { options: { output_attentions: true } }),
+    outcome: "refused",
+    says: 'unknown option "output_attentions"',
+  },
+  {
+    kind: "option",
+    given: "speculation with num_assistant_tokens",
+    give: async () => [
+      ...generateTokens(await small(), [1, 2], {
+        speculation: { kind: "lookup", num_assistant_tokens: 4 },
+      }),
+    ],
+    right: never,
+    outcome: "refused",
+    says: "num_assistant_tokens",
+  },
+  {
+    kind: "option",
+    given: "several prompts as one list of lists to generateTokens",
+    give: async () => [...generateTokens(await small(), [[1, 2], [3]])],
+    right: never,
+    outcome: "refused",
+    says: "ids",
   },
   {
     kind: "scale",

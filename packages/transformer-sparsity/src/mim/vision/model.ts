@@ -19,7 +19,7 @@ import { type VisionWeights, visionWeights } from "./weights.js";
 export interface VisionModel {
   readonly config: VisionConfig;
   /** In the form in which they are used; not for use outside this package. */
-  readonly weights: VisionWeights;
+  readonly weights: object;
   /** Null where no file says. */
   readonly processor: ImageProcessor | null;
 }
@@ -62,8 +62,11 @@ const shape = recordWith({
 });
 
 /** Whether `model` is one of {@link visionModel} or {@link loadVisionModel}. */
-export function checkVisionModel(fn: string, model: VisionModel): VisionModel {
+export function checkVisionModel(
+  fn: string,
+  model: VisionModel,
+): { readonly config: VisionConfig; readonly weights: VisionWeights } {
   check(fn, "model", model, shape);
-  checkVisionConfig(fn, model.config);
-  return model;
+  const config = checkVisionConfig(fn, model.config);
+  return { config, weights: model.weights as VisionWeights };
 }
