@@ -1,6 +1,8 @@
 /** Matrix products $C = AB$ on strided operands, single and batched. */
 import { gemmF32, gemmF64 } from "./binaries/gemm.js";
 import { vecmatF32, vecmatF64 } from "./binaries/vecmat.js";
+import { keptMatrix } from "./kept.js";
+import type { VecmatKernel } from "./vecmat-kernel.js";
 import { type Operand, copyOut, gather, place, placedBytes } from "./operand.js";
 import { type FloatArray, SCRATCH_START, align, kernel, reserve, scratchLike } from "./runtime.js";
 
@@ -26,30 +28,6 @@ interface GemmKernel {
     work: number,
   ): void;
   workBytes(n: number, k: number): number;
-}
-
-/** Exports of `assembly/vecmat-f32.ts` and `vecmat-f64.ts`. */
-export interface VecmatKernel {
-  /** Rows of the matrix contiguous, `rowStride` bytes apart. */
-  axpyRows(
-    x: number,
-    matrix: number,
-    rowStride: number,
-    y: number,
-    m: number,
-    n: number,
-    k: number,
-  ): void;
-  /** Columns of the matrix contiguous, `colStride` bytes apart. */
-  dotRows(
-    x: number,
-    matrix: number,
-    colStride: number,
-    y: number,
-    m: number,
-    n: number,
-    k: number,
-  ): void;
 }
 
 const gemm32 = /* @__PURE__ */ kernel<GemmKernel>(gemmF32);
@@ -152,6 +130,16 @@ function fewRows<T extends FloatArray>(left: Operand<T>, right: Operand<T>): T |
   const { rows: m, cols: k } = left;
   const n = right.cols;
   const bytes = left.data.BYTES_PER_ELEMENT;
+  const isAll = right.offset === 0 && right.data.length === k * n;
+  const kept = isAll ? keptMatrix(right.data, m * k * bytes, m * n * bytes) : undefined;
+  if (kept !== undefined) {
+    const { kernel: stays, address, memory, x, y } = kept;
+    gather(left, memory, x / bytes);
+    if (right.colStride === 1) stays.axpyRows(x, address, right.rowStride * bytes, y, m, n, k);
+    else stays.dotRows(x, address, right.colStride * bytes, y, m, n, k);
+    // `slice` keeps the element type
+    return memory.slice(y / bytes, y / bytes + m * n) as T;
+  }
   const yAt = SCRATCH_START + align(m * k * bytes);
   const bAt = yAt + align(m * n * bytes);
   if (!reserve(bAt + placedBytes(right) - SCRATCH_START)) return undefined;

@@ -5,18 +5,15 @@
  */
 import { gemmF32 } from "./binaries/gemm.js";
 import { residentF32, residentI16, residentI8 } from "./binaries/resident.js";
+import { type Block, MAX_PAGES, giveBlock, takeBlock } from "./blocks.js";
 import { align, instantiate } from "./runtime.js";
+
+export type { Block } from "./blocks.js";
 
 const PAGE_BYTES = 65536;
 
 /** Vectors, row lists and work areas lie below this address. */
 export const OPERANDS_END = 512 * PAGE_BYTES;
-
-/** Just under the 4 GiB that 32-bit addresses reach. */
-const MAX_PAGES = 65535;
-
-/** 16 MiB. */
-const GROWTH_PAGES = 256;
 
 interface FloatKernel {
   dots(
@@ -97,12 +94,6 @@ export interface Store {
   f32: Float32Array<ArrayBuffer>;
 }
 
-/** A stretch of a memory. */
-export interface Block {
-  address: number;
-  bytes: number;
-}
-
 const stores: Store[] = [];
 
 function openStore(): Store | undefined {
@@ -129,12 +120,16 @@ function viewsOf({ buffer }: WebAssembly.Memory): Pick<Store, "u8" | "i16" | "i3
 /** Room for `bytes` in some memory, or nothing where WebAssembly is off or the machine has no more. */
 export function claim(bytes: number): { readonly store: Store; readonly block: Block } | undefined {
   for (const store of stores) {
-    const block = take(store, bytes);
+    const block = takeFrom(store, bytes);
     if (block) return { store, block };
   }
   const store = openStore();
-  const block = store && take(store, bytes);
+  const block = store && takeFrom(store, bytes);
   return store && block && { store, block };
+}
+
+function takeFrom(store: Store, bytes: number): Block | undefined {
+  return takeBlock(store, bytes, () => Object.assign(store, viewsOf(store.memory)));
 }
 
 /** Some memory, for operands that come and go; nothing where WebAssembly is off. */
@@ -142,47 +137,9 @@ export function anyStore(): Store | undefined {
   return stores[0] ?? openStore();
 }
 
-/** First free block that is large enough, from fresh pages when there is none. */
-function take(store: Store, bytes: number): Block | undefined {
-  const { memory, free } = store;
-  let block = free.find((b) => b.bytes >= bytes);
-  if (!block) {
-    const end = memory.buffer.byteLength;
-    const last = free.at(-1);
-    const missing = bytes - (last && last.address + last.bytes === end ? last.bytes : 0);
-    const needed = Math.ceil(missing / PAGE_BYTES);
-    const left = MAX_PAGES - end / PAGE_BYTES;
-    if (needed > left) return undefined;
-    // growing is slow, so that small blocks share one growth
-    const pages = Math.min(left, Math.max(needed, GROWTH_PAGES));
-    try {
-      memory.grow(pages);
-    } catch {
-      return undefined;
-    }
-    Object.assign(store, viewsOf(memory));
-    release(store, { address: end, bytes: pages * PAGE_BYTES });
-    block = free.at(-1)!;
-  }
-  const taken = { address: block.address, bytes };
-  block.address += bytes;
-  block.bytes -= bytes;
-  if (block.bytes === 0) free.splice(free.indexOf(block), 1);
-  return taken;
-}
-
-/** Returns a block to the free list and joins it to its neighbours. */
+/** Returns a block to the free list. */
 export function release({ free }: Store, block: Block): void {
-  const at = free.findIndex((b) => b.address > block.address);
-  const i = at === -1 ? free.length : at;
-  free.splice(i, 0, { ...block });
-  for (const j of [i, i - 1]) {
-    const [left, right] = [free[j], free[j + 1]];
-    if (left && right && left.address + left.bytes === right.address) {
-      left.bytes += right.bytes;
-      free.splice(j + 1, 1);
-    }
-  }
+  giveBlock(free, block);
 }
 
 /** Consecutive stretches of the operands' area; nothing when they do not fit. */
