@@ -112,7 +112,7 @@ export function promoteDTypes(a: DType, b: DType): DType {
 /** Element type of a plain number beside an array of type `dtype`: the array's, unless that cannot hold the number. */
 export function weakDType(value: number, dtype: DType): DType {
   if (isFloat(dtype)) return dtype;
-  if (!Number.isInteger(value) || Math.abs(value) > 0x7fffffff) return "float32";
+  if ((value | 0) !== value) return "float32";
   if (dtype === "uint8" && value >= 0 && value <= 255) return dtype;
   if (dtype === "int8" && value >= -128 && value <= 127) return dtype;
   return "int32";

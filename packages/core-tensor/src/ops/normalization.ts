@@ -18,7 +18,7 @@ import { mean } from "./moments.js";
 import { reshape } from "./reshape.js";
 
 /**
- * Options of {@link layerNorm}, {@link rmsNorm} and {@link groupNorm}.
+ * Options of {@link layerNorm}, {@link rmsNorm}, {@link groupNorm} and `batchNorm`.
  * @category Networks
  */
 export interface NormalizationOptions {
@@ -30,7 +30,7 @@ export interface NormalizationOptions {
   readonly epsilon?: number;
 }
 
-const NORMALIZATION: Schema<NormalizationOptions> = {
+export const NORMALIZATION: Schema<NormalizationOptions> = {
   scale: anything,
   shift: anything,
   epsilon: nonNegativeNumber,
@@ -48,7 +48,7 @@ function standardize(x: NdArray, epsilon: number): NdArray {
 }
 
 /** Factors and shifts for `count` features; `shape` lines them up with `y` where they are not on its last axis. */
-function scaleAndShift(
+export function scaleAndShift(
   fn: string,
   y: NdArray,
   { scale, shift }: NormalizationOptions,

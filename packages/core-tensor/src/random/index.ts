@@ -35,5 +35,7 @@ export {
   randint,
   type ChoiceOptions,
 } from "./discrete.js";
+// layers that drop numbers
+export { dropout, keyWords } from "./dropout.js";
 // raw bits by counter
 export { bits } from "./threefry.js";

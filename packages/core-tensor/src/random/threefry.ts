@@ -80,6 +80,19 @@ export function threefryKey(fn: string, key: RngKey): [number, number] {
   return [a ^ c, b ^ d];
 }
 
+/** Words `start …` of the stream of a key, `start` even. */
+export function wordsInto(k0: number, k1: number, start: number, data: Int32Array): void {
+  const block = new Int32Array(2);
+  for (let i = 0; i < data.length; i += 2) {
+    const counter = (start + i) / 2;
+    block[0] = counter;
+    block[1] = Math.floor(counter / 2 ** 32);
+    threefry2x32(k0, k1, block);
+    data[i] = block[0];
+    if (i + 1 < data.length) data[i + 1] = block[1];
+  }
+}
+
 const BITS: Schema<{ readonly start?: number }> = { start: anything };
 
 /**
@@ -111,14 +124,6 @@ export function bits(
     throw new DomainError(`bits: start must be an even integer ≥ 0, got ${show(start)}`);
   const [k0, k1] = threefryKey("bits", key);
   const data = allocate("int32", count);
-  const block = new Int32Array(2);
-  for (let i = 0; i < count; i += 2) {
-    const counter = (start + i) / 2;
-    block[0] = counter;
-    block[1] = Math.floor(counter / 2 ** 32);
-    threefry2x32(k0, k1, block);
-    data[i] = block[0];
-    if (i + 1 < count) data[i + 1] = block[1];
-  }
+  wordsInto(k0, k1, start, data);
   return dense(data, "int32", [count]);
 }
