@@ -14,13 +14,6 @@ export {
   type SafetensorsEntry,
   type SafetensorsTable,
 } from "./safetensors.js";
-export {
-  decodeNpy,
-  decodeNpyBigInt,
-  decodeNpyComplex,
-  encodeNpy,
-  encodeNpyBigInt,
-  type BigIntArray,
-  type NpyOptions,
-} from "./npy.js";
+export { decodeNpy, decodeNpyBigInt, decodeNpyComplex, type BigIntArray } from "./npy-read.js";
+export { encodeNpy, encodeNpyBigInt, type NpyOptions } from "./npy-write.js";
 export { decodeNpz, encodeNpz, type NpzOptions } from "./npz.js";

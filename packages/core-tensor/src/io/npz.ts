@@ -14,7 +14,8 @@ import {
 import { DomainError, FormatError } from "../errors.js";
 import type { ArrayInput } from "../trace/input.js";
 import { toBytes } from "./bytes.js";
-import { decodeNpyAs, encodeNpy } from "./npy.js";
+import { decodeNpyAs } from "./npy-read.js";
+import { encodeNpy } from "./npy-write.js";
 
 /** Deflate makes of a byte 1032 at most; what claims more is no archive but a trap. */
 const MOST = 1032;

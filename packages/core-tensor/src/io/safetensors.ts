@@ -1,5 +1,5 @@
 /** The `safetensors` format: a JSON table of names, types and byte ranges, then the elements. */
-import { toBytes } from "./bytes.js";
+import { littleEndianBytes, toBytes } from "./bytes.js";
 import { anyList, anyRecord, check, show, within } from "../check/index.js";
 import { type DType, type TypedArray, allocate } from "../array/dtype.js";
 import { halfToNumber } from "../array/half.js";
@@ -7,7 +7,6 @@ import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { MAX_SIZE, checkShape, sizeOf } from "../array/shape.js";
 import { FormatError } from "../errors.js";
 import { type ArrayInput, toConcrete } from "../trace/input.js";
-import { littleEndianBytes } from "./npy.js";
 
 /** Largest table that is read; real ones hold a few megabytes at most. */
 const MAX_HEADER = 100_000_000;

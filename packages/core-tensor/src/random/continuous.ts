@@ -360,7 +360,7 @@ export function beta(
 }
 
 /**
- * Probability vectors from the Dirichlet law, density $\propto \prod_k p_k^{a_k - 1}$.
+ * Probability vectors from the Dirichlet distribution, density $\propto \prod_k p_k^{a_k - 1}$.
  *
  * @param key - random key
  * @param concentrations - $a_k > 0$, at least one

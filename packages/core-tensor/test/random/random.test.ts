@@ -90,7 +90,7 @@ function ks(x: NdArray, cdf: (v: number) => number): number {
   return worst * Math.sqrt(sorted.length);
 }
 
-describe("draws follow their laws", () => {
+describe("draws follow their distributions", () => {
   const n = 20_000;
   const k = r.key("laws");
   it.each([
