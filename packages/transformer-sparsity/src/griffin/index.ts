@@ -122,6 +122,8 @@ export {
   type LogitProcessor,
   type ProcessorContext,
 } from "./generate/processors.js";
+export { jsonGrammar, type TextGrammar } from "./generate/grammar/json.js";
+export { maskByGrammar, tokenTexts, type GrammarOptions } from "./generate/grammar/mask.js";
 export {
   generationConfig,
   loadGenerationConfig,
