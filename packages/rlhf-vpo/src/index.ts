@@ -112,6 +112,7 @@ export { theoreticalAlpha } from "./train/theory.js";
 export type { OptimizerName, OptimizerState } from "./train/optimizer.js";
 
 // certificates
+export { certifyLeader, type LeaderCertificates, type LeaderOptions } from "./certify/leader.js";
 export {
   certifyPessimism,
   certifyRewardCalibration,
@@ -151,7 +152,11 @@ export type {
   TrainPreferencesOptions,
   TrainingStep,
 } from "./language/train-options.js";
-export { decodeCheckpoint, encodeCheckpoint, type TrainingState } from "./language/checkpoint.js";
+export {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  type PreferenceTrainingState,
+} from "./language/checkpoint.js";
 export {
   lora,
   type Lora,

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { normal, key, uniform } from "@provably/core-tensor/random";
 import { describe, expect, it } from "vitest";
 import {
@@ -97,6 +98,26 @@ describe("the study of calibrations, against an independent one", () => {
       }
     },
   );
+});
+
+describe("the table of the guide", () => {
+  const page = readFileSync(new URL("../../../docs/guides/choose-the-calibration.md", import.meta.url), "utf8"); // prettier-ignore
+  const columns = { mle: 3, vpoReference: 6, vpoData: 7, "ridge0.3": 8, ridge1: 9 };
+  const rows = [...page.matchAll(/^\| (good|uniform|bad) .*$/gm)].map(([line]) => line.split("|").slice(1, -1).map((cell) => cell.trim())); // prettier-ignore
+
+  it("agrees with an independent study, figure by figure", () => {
+    const off = cells.flatMap(({ coverage, beta, N, methods }) => {
+      const row = rows.find(([c, b, n]) => c === coverage && Number(b) === beta && Number(n) === N);
+      return Object.entries(columns).map(([name, at]) => {
+        const [mean, se] = row![at]!.split(" ± ").map(Number) as [number, number];
+        const theirs = methods[name]!;
+        return Math.abs(mean - theirs.mean) / Math.hypot(se, theirs.se);
+      });
+    });
+    // of ninety figures two standard errors leave out four or five by chance
+    expect(off.filter((z) => z > 2).length / off.length).toBeLessThanOrEqual(0.05);
+    expect(Math.max(...off)).toBeLessThan(3);
+  });
 });
 
 describe("chooseCalibration", () => {

@@ -310,7 +310,7 @@ describe("training on preferences", () => {
 
   it("reports every step, stops when asked, and reads cached references", () => {
     const seen: number[] = [];
-    const whole = trainPreferences(bigram(), pairs, { ...options, numSteps: 4, onProgress: ({ iteration, total, metrics, state }) => seen.push(iteration + total + metrics.step + state.step) }); // prettier-ignore
+    const whole = trainPreferences(bigram(), pairs, { ...options, numSteps: 4, onProgress: ({ iteration, total, metrics, evaluations, state }) => seen.push(iteration + total + metrics.step + state.step + evaluations.length) }); // prettier-ignore
     expect(seen).toEqual([6, 9, 12, 15]);
     const cached = trainPreferences(bigram(), whole.pairs, { ...options, numSteps: 4 });
     expect(bits(cached.params)).toBe(bits(whole.params));

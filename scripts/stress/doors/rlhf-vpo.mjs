@@ -1,13 +1,18 @@
 // Inputs of rlhf-vpo as people bring them; the format stands at the head of ../doors.mjs.
-import { array } from "@provably/core-tensor";
+import { array, take } from "@provably/core-tensor";
+import { encodeSafetensors } from "@provably/core-tensor/io";
 import { key } from "@provably/core-tensor/random";
 import {
   bradleyTerryOracle,
   certifyPessimism,
   coverageOf,
+  decodeCheckpoint,
   dpoLoss,
+  encodeCheckpoint,
   fitRewardModel,
   flipLabels,
+  lora,
+  padPairs,
   policyDivergence,
   onlineVpo,
   onlineVpoAsync,
@@ -21,8 +26,10 @@ import {
   solveVpo,
   startOnline,
   suboptimality,
+  tokenizePairs,
   toUnpaired,
   trainPolicy,
+  trainPreferences,
   trainVpo,
   vpoLoss,
 } from "@provably/rlhf-vpo";
@@ -200,4 +207,39 @@ const files = [
   refused("file", "a ranking that names a response twice", () => pairsFromRanking("q", ["a", "b", "a"]), "responses[2] is responses[0] again"),
 ]; // prettier-ignore
 
-export default [...losses, ...problems, ...files];
+const letters = (text) => Array.from(text, (c) => c.charCodeAt(0));
+const ids = { prompt: [1], chosen: [2], rejected: [3] };
+const table = {
+  init: {
+    next: array([
+      [0, 0, 0, 0],
+      [0, 0, 0, 0],
+      [0, 0, 0, 0],
+      [0, 0, 0, 0],
+    ]),
+  },
+  logits: ({ next }, tokens) => take(next, tokens),
+};
+const train = (pairs, more = {}) =>
+  trainPreferences(table, pairs, { loss: (b) => dpoLoss(b), key: key(0), ...more });
+const same = (x, y) => JSON.stringify(x) === JSON.stringify(y);
+const model = [
+  right("convention", "weights as TRL takes them", () => dpoLoss({ chosen: [0, 0], rejected: [0, 0], refChosen: [0, 0], refRejected: [0, 0], weights: [1, 3] }, { convention: "trl" }), ({ loss }) => near(loss, 2 * Math.LN2)),
+  refused("convention", "TRL's ORPO from sums over responses", () => orpoLoss({ chosen: [-1], rejected: [-1], chosenLengths: [1], rejectedLengths: [1] }, { convention: "trl" }), "trlOrpoLoss takes them"),
+  right("code", "a tie as the soft label 0.5", () => dpoLoss({ chosen: [-1], rejected: [-3], refChosen: [-1], refRejected: [-1], preferences: [0.5] }, { beta: 1 }), ({ loss }) => near(loss, (Math.log1p(Math.exp(-2)) + Math.log1p(Math.exp(2))) / 2)),
+  refused("code", "soft labels in percent", () => dpoLoss({ chosen: [-1], rejected: [-3], refChosen: [-1], refRejected: [-1], preferences: [80] }), "preferences[0] must be in [0, 1], got 80"),
+  right("text", "a tie of texts as a pair of tokens", () => tokenizePairs([{ prompt: "a", first: "b", second: "c", preference: 0.5 }], letters), ({ pairs: [p] }) => same(p, { prompt: [97], chosen: [98], rejected: [99], preference: 0.5 })),
+  refused("text", "a conversation without a template", () => tokenizePairs([{ prompt: [q], chosen: [good], rejected: [bad] }], letters), "records[0] holds messages: options.template must write them"),
+  refused("text", "a record of a single response", () => tokenizePairs([{ prompt: "q", completion: "a", desirable: true }], letters), "records[0].chosen must be given"),
+  right("text", "responses that are the same once they are cut", () => tokenizePairs([{ prompt: "a", chosen: "bbc", rejected: "bbd" }], letters, { maxLength: 3 }), ({ pairs, dropped: [d] }) => pairs.length === 0 && d.reason === "responses of the same tokens"),
+  right("storage form", "token ids in typed arrays, padding on the left", () => padPairs([{ prompt: Int32Array.of(1), chosen: Int32Array.of(2, 3), rejected: [4] }], { padding: "left" }), ({ tokens }) => same(Array.from(tokens.data), [1, 2, 3, 0, 1, 4])),
+  refused("storage form", "a prompt without tokens", () => train([{ ...ids, prompt: [] }]), "pairs[0].prompt must have at least one token, such as the start token"),
+  refused("storage form", "log-probabilities of the reference for some pairs only", () => train([{ ...ids, refChosen: -1, refRejected: -1 }, ids]), "pairs[0] carries refChosen and pairs[1] does not"),
+  refused("option", "learning_rate for learningRate", () => train([ids], { learning_rate: 0.1 }), 'did you mean "learningRate"?'),
+  refused("storage form", "a checkpoint of another model", () => train([ids], { state: { step: 1, params: { next: array([0, 0, 0]) }, optimizer: {} } }), "must hold float32 of shape [4, 4], got float32 of [3]"),
+  refused("file", "other weights as a checkpoint", () => decodeCheckpoint(encodeSafetensors({ w: array([1]) })), "must come from encodeCheckpoint"),
+  right("file", "a checkpoint as text", () => decodeCheckpoint(encodeCheckpoint({ step: 2, params: { w: array([0.1]) }, optimizer: {} }, { format: "json" })), ({ step, params }) => step === 2 && params.w.get(0) === Math.fround(0.1)),
+  refused("option", "a target of LoRA that is not there", () => lora({ w: array([[1, 2], [3, 4]]) }, { rank: 1, targets: ["q"] }), "not in params"),
+]; // prettier-ignore
+
+export default [...losses, ...problems, ...files, ...model];

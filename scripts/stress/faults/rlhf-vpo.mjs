@@ -3,6 +3,7 @@ import { array, sub, toTypedArray } from "@provably/core-tensor";
 import { foldIn, key, normal, randint, uniform } from "@provably/core-tensor/random";
 import {
   calibrateReward,
+  certifyLeader,
   certifyRewardCalibration,
   certifyPessimism,
   certifySuboptimality,
@@ -181,6 +182,28 @@ const calibration = saddle("calibration", {
     certifyPessimism(problem, result, { ...hyperparameters, beta: 0.505 }).calibration,
 });
 
+// thresholds that every sound result reaches: what is looked for is a result that is not the solution
+const leading = ({ problem, result }, which, other = hyperparameters) =>
+  certifyLeader(key(7), problem, result, other, { probability: 0.05, value: 10 })[which];
+const leader = (which) => ({
+  certificate: `certifyLeader, ${which}`,
+  given: "offline VPO solved on 60 preferences among 3 × 4 responses",
+  make: solved,
+  honest: (base) => leading(base, which),
+  faults: {
+    "1 % of the likeliest response's probability moved": ({ problem, result }) =>
+      leading({ problem, result: { ...result, logPolicy: nudged(result.logPolicy, 0.01) } }, which),
+    "one label of 60 flipped": (base) =>
+      leading({ ...base, result: solveVpo(flipped(base, 1), hyperparameters) }, which),
+    "solved for α 0.303 instead of 0.3": (base) =>
+      leading({ ...base, result: solveVpo(base.problem, { ...hyperparameters, alpha: 0.303 }) }, which), // prettier-ignore
+    "policy of another temperature": (base) =>
+      leading(base, which, { ...hyperparameters, beta: 0.505 }),
+    "100 steps of AdamW": (base) =>
+      leading({ ...base, result: trainVpo(base.problem, hyperparameters, { numSteps: 100 }) }, which), // prettier-ignore
+  },
+});
+
 const best = {
   certificate: "certifySuboptimality",
   given: "the best policy of a known reward, tolerance 10⁻³",
@@ -283,4 +306,15 @@ const network = {
   },
 };
 
-export default [stationary, gap, pessimism, calibration, best, level, rewardModel, network];
+export default [
+  stationary,
+  gap,
+  pessimism,
+  calibration,
+  leader("leader"),
+  leader("information"),
+  best,
+  level,
+  rewardModel,
+  network,
+];

@@ -20,7 +20,7 @@ import { isPlain, mapPaths } from "./paths.js";
  * Where a run of {@link trainPreferences} stands: trees of arrays. {@link encodeCheckpoint} makes a file of it.
  * @category Language models
  */
-export interface TrainingState<P = unknown> {
+export interface PreferenceTrainingState<P = unknown> {
   /** Steps taken so far. */
   readonly step: number;
   readonly params: P;
@@ -61,15 +61,15 @@ const KIND = "preference training";
  * @category Language models
  */
 export function encodeCheckpoint(
-  state: TrainingState,
+  state: PreferenceTrainingState,
   options?: { readonly format?: "safetensors" },
 ): Uint8Array;
 export function encodeCheckpoint(
-  state: TrainingState,
+  state: PreferenceTrainingState,
   options: { readonly format: "json" },
 ): string;
 export function encodeCheckpoint(
-  state: TrainingState,
+  state: PreferenceTrainingState,
   options: { readonly format?: "safetensors" | "json" } = {},
 ): Uint8Array | string {
   const fn = "encodeCheckpoint";
@@ -107,7 +107,7 @@ function refuseOthers(fn: string, node: unknown, path: string): void {
  * The state in a file of {@link encodeCheckpoint}, bit by bit as it was.
  *
  * @param file - bytes or text
- * @returns see {@link TrainingState}
+ * @returns see {@link PreferenceTrainingState}
  * @throws `FormatError` for anything else, cut off or changed
  * @example
  * ```ts
@@ -117,7 +117,7 @@ function refuseOthers(fn: string, node: unknown, path: string): void {
  * ```
  * @category Language models
  */
-export function decodeCheckpoint(file: Uint8Array | string): TrainingState {
+export function decodeCheckpoint(file: Uint8Array | string): PreferenceTrainingState {
   const fn = "decodeCheckpoint";
   check(fn, "file", file, either(anyString, typedArray("Uint8Array")) as never);
   const bytes = typeof file === "string" ? fromBase64(fn, textOf(fn, file)) : file;
@@ -140,7 +140,7 @@ export function decodeCheckpoint(file: Uint8Array | string): TrainingState {
   const left = Object.keys(tensors).find((path) => !used.has(path));
   if (left !== undefined)
     throw new FormatError(`${fn}: file holds an array ${show(left)} that is not of the state`);
-  return check(fn, "state", state as object, STATE) as TrainingState;
+  return check(fn, "state", state as object, STATE) as PreferenceTrainingState;
 }
 
 function parse(fn: string, text: string): unknown {

@@ -18,7 +18,7 @@ import {
 import type { Optimizer } from "@provably/core-tensor/optim";
 import type { RngKey } from "@provably/core-tensor/random";
 import type { LossResult } from "../losses/batch.js";
-import { STATE, type TrainingState } from "./checkpoint.js";
+import { STATE, type PreferenceTrainingState } from "./checkpoint.js";
 import { PADDING, type PaddingOptions, type TokenPair } from "./pairs.js";
 
 /**
@@ -92,7 +92,7 @@ export interface PreferenceTraining<P> {
   /** Whether training ended early, since held-out pairs were explained no better. */
   readonly stoppedEarly: boolean;
   /** Goes on from the last step, to the same bits; {@link encodeCheckpoint} makes a file of it. */
-  readonly state: TrainingState<P>;
+  readonly state: PreferenceTrainingState<P>;
   /** The pairs with their log-probabilities under the reference: another training of them need not compute them. As they were with `referenceFree`. */
   readonly pairs: readonly TokenPair[];
 }
@@ -133,14 +133,16 @@ export interface TrainPreferencesOptions<P> extends Omit<PaddingOptions, "length
     readonly patience?: number;
   };
   /** Goes on from an earlier run, to the same bits. */
-  readonly state?: TrainingState<P>;
+  readonly state?: PreferenceTrainingState<P>;
   /** Called after every step. */
   readonly onProgress?: (progress: {
     readonly iteration: number;
     readonly total: number;
     readonly metrics: TrainingStep;
+    /** Those of this call so far. */
+    readonly evaluations: readonly PairEvaluation[];
     /** What to save to go on from here. */
-    readonly state: TrainingState<P>;
+    readonly state: PreferenceTrainingState<P>;
   }) => void;
   /** Stops between two steps, and between two batches of the reference. */
   readonly signal?: AbortSignal;

@@ -23,7 +23,7 @@ import { type Optimizer, adamw, applyUpdates } from "@provably/core-tensor/optim
 import { type RngKey, foldIn, permutation } from "@provably/core-tensor/random";
 import type { LossResult } from "../losses/batch.js";
 import { scoreSequences } from "../sequence/log-probs.js";
-import type { TrainingState } from "./checkpoint.js";
+import type { PreferenceTrainingState } from "./checkpoint.js";
 import { type Judge, evaluatePairs } from "./evaluate.js";
 import { type TokenPair, checkPairs, padded } from "./pairs.js";
 import {
@@ -141,7 +141,13 @@ export function trainPreferences<P>(
       optimizer: next,
     };
     if (heldOut && state.step % every === 0) stoppedEarly = judgeNow();
-    onProgress?.({ iteration: k + 1, total: numSteps, metrics, state });
+    onProgress?.({
+      iteration: k + 1,
+      total: numSteps,
+      metrics,
+      evaluations: [...evaluations],
+      state,
+    });
   }
   return {
     params: heldOut && state.best ? state.best.params : state.params,
@@ -240,8 +246,8 @@ function withReference<P>(
 function startOf<P>(
   model: SequenceModel<P>,
   optimizer: Optimizer<never>,
-  given: TrainingState<P> | undefined,
-): TrainingState<P> {
+  given: PreferenceTrainingState<P> | undefined,
+): PreferenceTrainingState<P> {
   const leaves = within(`${fn}: model.init`, () => treeLeaves(model.init));
   if (leaves.length === 0) throw new DomainError(`${fn}: model.init must hold arrays`);
   leaves.forEach(({ dtype }, i) => {
