@@ -78,6 +78,18 @@ export const catalogue = [
     ],
   },
   {
+    id: "votes",
+    title: "Votes on pictures",
+    package: "rlhf-vpo",
+    question:
+      "Which picture is the best, and whom should one ask about what? Vote on two at a time: the ranking, its uncertainty and the next question follow.",
+    controls: [
+      { kind: "hidden", name: "votes", value: "" },
+      select("by", "ranked by", ["score", "a cautious score", "a hopeful score"]),
+      range("spread", "how far scores may lie apart", 0.5, 4, 0.5, 1.5),
+    ],
+  },
+  {
     id: "attention-phases",
     title: "Attention phases",
     package: "transformer-sparsity",

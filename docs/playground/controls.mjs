@@ -55,6 +55,12 @@ const makers = {
     return element("label", {}, label, input);
   },
 
+  /** A parameter that buttons in the picture set, kept in the address. */
+  hidden({ name, value }, given, report) {
+    report(given ?? value, false);
+    return element("input", { type: "hidden", name });
+  },
+
   /** A drawing of size × size grey values in [0, 1]; null until something is drawn. */
   sketch({ label, size }, _given, report) {
     const canvas = element("canvas", { width: size, height: size });

@@ -29,17 +29,24 @@ function compute() {
   worker.postMessage({ run, id: chosen.id, values });
 }
 
+/** Shows a picture; who was at one of its buttons is at the first of the new ones. */
+function show(picture) {
+  const inside = $("picture").contains(document.activeElement);
+  $("picture").innerHTML = picture;
+  if (inside) $("picture").querySelector("button")?.focus();
+}
+
 function receive({ run: from, partial, result, error }) {
   if (from !== run) return;
   if (partial) {
     if (partial.status) $("status").textContent = partial.status;
-    if (partial.picture) $("picture").innerHTML = partial.picture;
+    if (partial.picture) show(partial.picture);
     return;
   }
   busy = false;
   $("status").textContent = error ? `That did not work: ${error}` : "";
   if (!error) {
-    $("picture").innerHTML = result.picture;
+    show(result.picture);
     $("facts").replaceChildren(
       ...result.facts.flatMap(([name, value]) => [
         Object.assign(document.createElement("dt"), { textContent: name }),
@@ -108,6 +115,13 @@ $("systems").replaceChildren(
   ),
 );
 $("controls").addEventListener("submit", (event) => event.preventDefault());
+$("picture").addEventListener("click", ({ target }) => {
+  const { set, value } = target.closest("button[data-set]")?.dataset ?? {};
+  if (set === undefined) return;
+  values[set] = value;
+  remember();
+  compute();
+});
 addEventListener("hashchange", () => {
   open();
   $("title").focus();

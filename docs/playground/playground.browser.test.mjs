@@ -81,6 +81,41 @@ describe.skipIf(noBrowser)("playground", () => {
     await page.screenshot({ path: `${cache}playground-webgpu.png`, fullPage: true });
   });
 
+  it("takes votes by pointer and by keyboard, keeps them in the address, and asks on", async () => {
+    const voted = (n) =>
+      page.waitForFunction(
+        (count) => document.querySelector("#facts dd")?.textContent === String(count),
+        n,
+        { timeout: 50_000 },
+      );
+    await page.evaluate(() => (location.hash = "votes"));
+    await settled("votes");
+    await voted(0);
+    const chance = () => page.textContent("#facts dd:nth-of-type(2)");
+    const before = Number(await chance());
+    const name = (await page.textContent(".choice button:first-child")).trim();
+    await page.click(".choice button:first-child");
+    await voted(1);
+    // the focus stays at the votes
+    await page.keyboard.press("Enter");
+    await voted(2);
+    expect(await page.evaluate(() => new URLSearchParams(location.hash.split("?")[1]).get("votes"))).toMatch(/^\d>\d\.\d>\d$/); // prettier-ignore
+    expect(await page.textContent("#certificate")).toMatch(/holds/);
+    // ten votes for one picture against every other
+    const ids = await page.evaluate(() => location.hash);
+    const index = Number(/votes=(\d)/.exec(decodeURIComponent(ids))[1]);
+    const many = [0, 1, 2, 3, 4, 5].filter((i) => i !== index).map((i) => `${index}>${i}.${index}>${i}`).join("."); // prettier-ignore
+    await page.evaluate(
+      (hash) => (location.hash = hash),
+      `votes?votes=${encodeURIComponent(many)}`,
+    );
+    await voted(10);
+    expect(Number(await chance())).toBeGreaterThan(before + 0.3);
+    expect(await page.textContent("#picture")).toContain(name);
+    await page.click("#picture p button");
+    await voted(0);
+  });
+
   it("reaches every system from the keyboard", async () => {
     await page.evaluate(() => document.querySelector("#systems a").focus());
     await page.keyboard.press("Tab");

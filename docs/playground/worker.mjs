@@ -5,6 +5,7 @@ const demos = {
   "compiled-flow": () => import("./demos/compiled-flow.mjs"),
   "grid-world": () => import("./demos/grid-world.mjs"),
   preferences: () => import("./demos/preferences.mjs"),
+  votes: () => import("./demos/votes.mjs"),
   "attention-phases": () => import("./demos/attention-phases.mjs"),
   "language-model": () => import("./demos/language-model.mjs"),
   "concept-tree": () => import("./demos/concept-tree.mjs"),
