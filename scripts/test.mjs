@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { noBrowser } from "./browser.mjs";
+import { noRedis } from "./stress/sweep/servers.mjs";
 
 const release = process.argv.includes("--release");
 const rest = process.argv.slice(2).filter((arg) => arg !== "--release");
@@ -53,5 +54,6 @@ if (noBrowser)
   console.log(
     "skipped for want of Chromium: tests in a browser, of WebGPU, and of the site's pages",
   );
+if (noRedis) console.log("skipped for want of redis-server: sweeps over a queue");
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exit(ok ? 0 : 1);

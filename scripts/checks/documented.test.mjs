@@ -56,6 +56,6 @@ function gaps(symbol) {
 it.each(folders)("%s documents every export in the house template", (folder) => {
   const symbols = publicSymbols(folder);
   const wrong = symbols.flatMap((symbol) => gaps(symbol).map((gap) => `${symbol.name}: ${gap}`));
-  expect(symbols.length).toBeGreaterThan(50);
+  expect(symbols.length).toBeGreaterThan(30);
   expect(wrong).toEqual([]);
 });

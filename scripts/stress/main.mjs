@@ -10,6 +10,7 @@
 //   models                      GGUF, config.json, tokenizer.json and whole models against 10⁵ mutated files each
 //   cycles                      10⁵ compiled programs made, run and dropped; long runs on devices
 //   together                    computations on one event loop, and in several worker threads at once
+//   sweep [scale] [bar]         one sweep on threads and around a Redis: same bits, kills, overhead, hostile jobs; writes its part of docs/guides/under-stress.md
 //   audit                       known vulnerabilities of published dependencies
 // and, only by name, full: every test with RUN_SLOW=1, the long statistics of the theorems among them, which has no bound on its time.
 import { execFile, spawnSync } from "node:child_process";
@@ -23,6 +24,7 @@ import { runHostile } from "./hostile-run.mjs";
 import { runNumpy } from "./numpy.mjs";
 import { runParsers } from "./parsers.mjs";
 import { runResume } from "./resume.mjs";
+import { runSweep } from "./sweep.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -77,6 +79,7 @@ const parts = {
       "packages/core-tensor/test/compile/steady.test.ts",
     ),
   together: () => runTests("--project", "workspace", "scripts/checks/together.test.mjs"),
+  sweep: runSweep,
   audit: runAudit,
   full: () => runTests("--project", "unit"),
 };
@@ -86,6 +89,7 @@ const lanes = [
   [["hostile"]],
   [["faults"]],
   [["determinism"]],
+  [["sweep"]],
   [
     ["resume", "parsers", "audit"],
     ["doors", "numpy", "models", "cycles", "abort", "together"],

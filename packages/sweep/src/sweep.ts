@@ -28,7 +28,7 @@ import { type Archive, caseIdentity, openArchive } from "./store/archive.js";
 import { memory } from "./store/memory.js";
 import type { Store } from "./store/store.js";
 import { type Case, caseText } from "./task/cases.js";
-import { type Code, type LoadedTask, UNKNOWN, loadTask } from "./task/code.js";
+import { type Code, type LoadedTask, loadTask } from "./task/code.js";
 import { sha256 } from "./task/hash.js";
 import type { Task } from "./task/task.js";
 
@@ -135,7 +135,7 @@ export async function sweep<C extends Case>(
   const settings = textsOf(given.cases);
   signal?.throwIfAborted();
   const loaded = await loadTask("sweep", task);
-  if (loaded.code.hash === UNKNOWN && store.isMemory !== true)
+  if (loaded.url === undefined && store.isMemory !== true)
     throw new DomainError(
       "sweep: store needs the address of the task's module, since nobody knows of what code a task passed as a value is",
     );

@@ -209,6 +209,16 @@ describe("a store", () => {
     );
   });
 
+  it("tells tasks that are passed as values apart, whatever their names", async () => {
+    const store = memory();
+    const made = (x: number) => defineTask({ name: "same name", run: () => ({ x }) }) as never;
+    const run = (task: never) => sweep(task, key(0), { cases: [{}], engine: inline(), store, reduce: { x: mean() } }); // prettier-ignore
+    const one = made(1);
+    await run(one);
+    expect((await run(one)).table[0]!.reductions["x"]!.mean!.value).toBe(1);
+    await expect(run(made(2))).rejects.toMatchObject({ code: "ERR_STORE" });
+  });
+
   it("with a flipped bit is refused by name", async () => {
     const place = join(folder, "flipped");
     await sweep(draws, key(3), { ...given, store: directory(place) });

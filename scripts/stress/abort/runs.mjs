@@ -24,6 +24,7 @@ import { matmul, mul, relu, take } from "@provably/core-tensor";
 import { adam } from "@provably/core-tensor/optim";
 import { tableFromRows } from "@provably/core-tensor/table";
 import { foldIn, key, normal, randint, uniform } from "@provably/core-tensor/random";
+import { defineTask, inline, sweep } from "@provably/sweep";
 import {
   bradleyTerryOracle,
   mlpPolicy,
@@ -392,6 +393,8 @@ export const runs = {
         signal,
       }),
     ].length,
+  sweep: (signal) =>
+    sweep(defineTask({ name: "sums", run: (_, k) => ({ x: Number(uniform(k, [1000]).get(7)) }) }), key(35), { cases: [{}], replicates: 1e6, engine: inline(), signal }), // prettier-ignore
   generate: async (signal) => {
     for await (const piece of generate(await language(), await tokenizer(), "In the beginning", { maxNewTokens: 400, stopTokens: [], signal })) String(piece); // prettier-ignore
   },

@@ -17,7 +17,7 @@ import type { Engine } from "./engine.js";
  * @category Engines
  */
 export function inline(): Engine {
-  return {
+  return Object.freeze<Engine>({
     kind: "inline",
     open: ({ loaded, signal }) =>
       Promise.resolve({
@@ -25,5 +25,5 @@ export function inline(): Engine {
         run: (job) => answerJob(loaded.task, job, "the calling thread", signal),
         close: () => Promise.resolve(),
       }),
-  };
+  });
 }

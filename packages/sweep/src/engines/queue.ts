@@ -38,11 +38,11 @@ export function queue(options: QueueOptions): Engine {
   const { connection, name } = checkOptions("queue", options, OPTIONS);
   check("queue", "name", name, queueName);
   check("queue", "connection", connection, redisConnection);
-  return {
+  return Object.freeze<Engine>({
     kind: "queue",
     async open(context) {
       const { openQueue } = await loadNode("queue");
       return openQueue(connection, name, context);
     },
-  };
+  });
 }

@@ -49,7 +49,7 @@ const OPTIONS: Schema<ThreadsOptions> = {
 export function threads(numThreads?: number, options: ThreadsOptions = {}): Engine {
   const { memoryMb, execArgv } = checkOptions("threads", options, OPTIONS);
   if (numThreads !== undefined) check("threads", "numThreads", numThreads, wholeNumber(1, 4096));
-  return {
+  return Object.freeze<Engine>({
     kind: "threads",
     async open({ loaded, signal }): Promise<Runner> {
       if (loaded.url === undefined)
@@ -66,5 +66,5 @@ export function threads(numThreads?: number, options: ThreadsOptions = {}): Engi
         close: seats.close,
       };
     },
-  };
+  });
 }

@@ -106,7 +106,7 @@ async function imported(url: string | undefined): Promise<Task> {
 export function workers(numWorkers?: number, options: WorkersOptions = {}): Engine {
   const { create } = checkOptions("workers", options, OPTIONS);
   if (numWorkers !== undefined) check("workers", "numWorkers", numWorkers, wholeNumber(1, 1024));
-  return {
+  return Object.freeze<Engine>({
     kind: "workers",
     open({ loaded, signal }): Promise<Runner> {
       if (typeof Worker !== "function")
@@ -118,7 +118,7 @@ export function workers(numWorkers?: number, options: WorkersOptions = {}): Engi
       const count = numWorkers ?? (globalThis.navigator.hardwareConcurrency || 1);
       return Promise.resolve(poolOf(count, create ?? ofThisPackage, loaded.url, signal));
     },
-  };
+  });
 }
 
 /** Addresses that bundlers find are rewritten by them; this one is for pages that load the package as it is. */

@@ -3,7 +3,6 @@ import { EngineError, messageOf } from "../errors.js";
 import type { Answer, Job } from "../schedule/job.js";
 import { unpackOutcomes } from "../store/payload.js";
 import type { Store } from "../store/store.js";
-import { UNKNOWN } from "../task/code.js";
 import type { EngineContext, Runner } from "../engines/engine.js";
 import { PREFIX, type RedisClient, openRedis, redisOptions } from "./connection.js";
 import { takeLock } from "./lock.js";
@@ -53,7 +52,7 @@ export async function openQueue(
   name: string,
   { loaded, identity, store }: EngineContext,
 ): Promise<Runner> {
-  if (loaded.code.hash === UNKNOWN)
+  if (loaded.url === undefined)
     throw new EngineError(
       'queue: workers load the task themselves: give the address of its module, as new URL("./my.task.mjs", import.meta.url)',
     );

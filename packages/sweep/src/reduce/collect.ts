@@ -17,7 +17,7 @@ import type { Reduction } from "./reduction.js";
  * @category Reductions
  */
 export function collect(): Reduction {
-  return {
+  return Object.freeze<Reduction>({
     name: "collect",
     make() {
       const values = new Map<number, unknown>();
@@ -29,5 +29,5 @@ export function collect(): Reduction {
         result: () => [...values].sort(([a], [b]) => a - b).map(([, value]) => value),
       };
     },
-  };
+  });
 }

@@ -76,7 +76,7 @@ function momentsTree() {
  * @category Reductions
  */
 export function mean(): Reduction {
-  return {
+  return Object.freeze<Reduction>({
     name: "mean",
     make() {
       const tree = momentsTree();
@@ -96,5 +96,5 @@ export function mean(): Reduction {
         },
       };
     },
-  };
+  });
 }

@@ -27,7 +27,7 @@ import { NUMBER, asNumber } from "./reduction.js";
  */
 export function quantiles(levels: readonly number[]): Reduction {
   const asked = [...check("quantiles", "levels", levels, listOf(numberIn(0, 1)))];
-  return {
+  return Object.freeze<Reduction>({
     name: "quantiles",
     make(numReplicates) {
       const values = new Float64Array(numReplicates);
@@ -46,7 +46,7 @@ export function quantiles(levels: readonly number[]): Reduction {
         },
       };
     },
-  };
+  });
 }
 
 function quantileOf(sorted: Float64Array, p: number): Omit<QuantileOfReplicates, "level"> {

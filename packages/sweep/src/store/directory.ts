@@ -45,13 +45,13 @@ export function directory(folder: string | URL): Store {
       throw new StoreError(`directory: ${what} in ${show(String(folder))}: ${messageOf(error)}`);
     }
   };
-  return {
+  return Object.freeze<Store>({
     get: (name) => wrapped(`${name} cannot be read`, () => files().get(checkName(name))),
     put: (name, bytes) =>
       wrapped(`${name} cannot be written`, () => files().put(checkName(name), bytes)),
     list: (prefix) => wrapped("files cannot be listed", () => files().list(prefix)),
     remove: (name) => wrapped(`${name} cannot be removed`, () => files().remove(checkName(name))),
-  };
+  });
 }
 
 function filesOf(folder: string | URL): () => Store {

@@ -17,7 +17,7 @@ import type { Store } from "./store.js";
  */
 export function memory(): Store {
   const kept = new Map<string, Uint8Array>();
-  return {
+  return Object.freeze<Store>({
     get: (name) => Promise.resolve(kept.get(name)),
     put(name, bytes) {
       kept.set(name, bytes);
@@ -29,5 +29,5 @@ export function memory(): Store {
       return Promise.resolve();
     },
     isMemory: true,
-  };
+  });
 }

@@ -36,7 +36,7 @@ export function redis(connection: RedisConnection, options: RedisStoreOptions = 
   let opened: Promise<Store> | undefined;
   const store = () =>
     (opened ??= loadNode("redis").then(({ openRedisStore }) => openRedisStore(connection, name)));
-  return {
+  return Object.freeze<Store>({
     get: async (at) => (await store()).get(at),
     put: async (at, bytes) => (await store()).put(at, bytes),
     list: async (prefix) => (await store()).list(prefix),
@@ -46,5 +46,5 @@ export function redis(connection: RedisConnection, options: RedisStoreOptions = 
       opened = undefined;
       await (await ending)?.close?.();
     },
-  };
+  });
 }

@@ -23,14 +23,22 @@ export interface LoadedTask {
   readonly url?: string;
 }
 
-/** The hash of tasks that were passed as values: their code is not known. */
-export const UNKNOWN = "0".repeat(64);
+/** Stand for the code of tasks that were passed as values: nobody knows it, so each of them is its own. */
+const hashes = new WeakMap<Task, string>();
+
+function hashOfValue(task: Task): string {
+  if (!hashes.has(task)) {
+    const words = crypto.getRandomValues(new Uint32Array(8));
+    hashes.set(task, Array.from(words, (w) => w.toString(16).padStart(8, "0")).join(""));
+  }
+  return hashes.get(task)!;
+}
 
 /** A task by the address of its module, or as it is. */
 export async function loadTask(fn: string, given: unknown): Promise<LoadedTask> {
   if (!(given instanceof URL) && typeof given !== "string") {
     const task = asTask(fn, "task", given);
-    return { task, code: { task: task.name, hash: UNKNOWN, packages: {} } };
+    return { task, code: { task: task.name, hash: hashOfValue(task), packages: {} } };
   }
   const url = addressOf(fn, given);
   let module: unknown;
