@@ -145,6 +145,12 @@ export {
 export { stepOfLevel, type Training } from "./schedule/training.js";
 export { stepModel, stepModelAsync, type StepModelOptions } from "./network/step-model.js";
 export { networkModel, type BatchLevels, type Network } from "./network/network.js";
+export { imageModel } from "./network/image-model.js";
+export {
+  imageNetwork,
+  type ImageNetwork,
+  type ImageNetworkConfig,
+} from "./network/image-network.js";
 export {
   scoreNetwork,
   type ScoreNetwork,
@@ -189,6 +195,7 @@ export {
 export { energyDistance } from "./metrics/energy-distance.js";
 export { mmd2, type MmdOptions } from "./metrics/mmd.js";
 export { psnr, ssim, type ImageQualityOptions } from "./metrics/image-quality.js";
+export { gradientSimilarityDeviation } from "./metrics/gradient-similarity.js";
 export { frechetDistance, type FrechetOptions } from "./metrics/frechet.js";
 export { precisionRecall, type PrecisionRecall } from "./metrics/precision-recall.js";
 
@@ -210,6 +217,12 @@ export { radon, type RadonOptions } from "./forward/radon.js";
 export { mri, type MriOptions } from "./forward/mri.js";
 export { saturation, type SaturationOptions } from "./forward/saturation.js";
 export { perChannel } from "./forward/per-channel.js";
+export {
+  blockOperators,
+  composeOperators,
+  scaleOperator,
+  stackOperators,
+} from "./forward/algebra.js";
 export { codedPhaseRetrieval, type PhaseRetrievalOptions } from "./forward/phase-retrieval.js";
 export {
   forwardModel,
@@ -218,8 +231,10 @@ export {
   type Likelihood,
 } from "./forward/forward-model.js";
 export { quantizedSensing } from "./forward/quantized-sensing.js";
-export { jpeg, roundedSensing } from "./forward/rounded-sensing.js";
+export { roundedSensing } from "./forward/rounded-sensing.js";
+export { jpeg } from "./forward/jpeg.js";
 export { poissonNoise } from "./forward/poisson-noise.js";
+export { laplaceNoise } from "./forward/laplace-noise.js";
 
 // posterior sampling
 export { annealing, type AnnealingOptions } from "./posterior/annealing.js";
@@ -234,13 +249,8 @@ export {
   type DdsDdpmOptions,
   type DenoisingSampler,
 } from "./posterior/dds.js";
-export {
-  dpnp,
-  dpnpAsync,
-  type DpnpOptions,
-  type DpnpResult,
-  type DpnpState,
-} from "./posterior/dpnp.js";
+export { dpnp, dpnpAsync } from "./posterior/dpnp.js";
+export type { DpnpOptions, DpnpResult, DpnpState } from "./posterior/dpnp-setup.js";
 export { posteriorByRejection, type RejectionOptions } from "./posterior/rejection.js";
 export { effectiveSampleSize, splitRHat } from "./posterior/diagnostics.js";
 

@@ -68,7 +68,7 @@ function expectSameBits(
 
 describe("a batch cut anywhere gives the same bits", () => {
   it("of softmax, scores and densities", () => {
-    for (const [law, d] of [
+    for (const [mixture, d] of [
       [line, 1],
       [plane, 2],
       [space, 4],
@@ -76,8 +76,8 @@ describe("a batch cut anywhere gives the same bits", () => {
       const x = normal(key(d), [N, d], { dtype: "float64" });
       for (const f of [
         (rows: NdArray) => softmax(rows, { axis: 1 }),
-        (rows: NdArray) => mixtureScore(law, rows, levelOf(0.3)),
-        (rows: NdArray) => mixtureLogDensity(law, rows, levelOf(0.3)),
+        (rows: NdArray) => mixtureScore(mixture, rows, levelOf(0.3)),
+        (rows: NdArray) => mixtureLogDensity(mixture, rows, levelOf(0.3)),
       ])
         expectSameBits(f(x), (from, to) => f(slice(x, [from], [to])));
     }
@@ -88,13 +88,14 @@ describe("a batch cut anywhere gives the same bits", () => {
     ["dpmSolverSde2M", dpmSolverSde2M() as Sampler, 20],
     ["heun", heun() as Sampler, 20],
   ])("through %s", (_, sampler, numSteps) => {
-    for (const [law, d] of [
+    for (const [mixture, d] of [
       [line, 1],
       [plane, 2],
       [space, 4],
     ] as const) {
       const run = (from: number, to: number): NdArray =>
-        sample(sampler, law, key(3), { shape: [to - from, d], firstRow: from, numSteps }).samples;
+        sample(sampler, mixture, key(3), { shape: [to - from, d], firstRow: from, numSteps })
+          .samples;
       expectSameBits(run(0, N), run, 4);
     }
   });

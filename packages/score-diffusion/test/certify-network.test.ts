@@ -27,9 +27,9 @@ import {
 } from "../src/index.js";
 import { ddim } from "../src/samplers/index.js";
 
-const law = gaussianMixture({ weights: [1, 1], means: [[2, 0], [-2, 0]], variances: [0.1, 0.1] }); // prettier-ignore
+const mixture = gaussianMixture({ weights: [1, 1], means: [[2, 0], [-2, 0]], variances: [0.1, 0.1] }); // prettier-ignore
 const schedule = scheduleOf(linearBetas(1000));
-const data = mixtureSamples(law, key("data"), 4096);
+const data = mixtureSamples(mixture, key("data"), 4096);
 
 /** A network trained on the schedule, which knows its levels by steps 0 to 999. */
 function network(x: NdArray, step: number): NdArray {
@@ -39,14 +39,14 @@ function network(x: NdArray, step: number): NdArray {
   const [from, to] = [Math.log(a.sigma / a.alpha), Math.log(b.sigma / b.alpha)];
   const ratio = Math.exp(from + (step - low) * (to - from));
   const level = { alpha: 1 / Math.hypot(1, ratio), sigma: ratio / Math.hypot(1, ratio) };
-  return mul(-level.sigma, law.evaluate(x, level));
+  return mul(-level.sigma, mixture.evaluate(x, level));
 }
 
 describe("certifyScore", () => {
   const trained: Training = { schedule };
 
   it("holds for a network that is asked the right steps, and for the exact score", () => {
-    for (const model of [stepModel(network, trained), law])
+    for (const model of [stepModel(network, trained), mixture])
       expect(certifyScore(model, data, key(1))).toMatchObject({ verdict: "holds" });
   });
 
@@ -56,22 +56,24 @@ describe("certifyScore", () => {
     ["the last step always", stepModel((x) => network(x, 999), trained)],
     ["steps counted from the other end", stepModel((x, t) => network(x, 999 - t), trained)],
     ["the schedule of another training", stepModel(network, { schedule: scheduleOf(scaledLinearBetas(1000)) })],
-    ["a velocity taken for the noise", { prediction: "eps", evaluate: (x, level) => mul(level.alpha, law.evaluate(x, level)) }],
-    ["a score taken for the noise", { prediction: "eps", evaluate: (x, level) => law.evaluate(x, level) }],
+    ["a velocity taken for the noise", { prediction: "eps", evaluate: (x, level) => mul(level.alpha, mixture.evaluate(x, level)) }],
+    ["a score taken for the noise", { prediction: "eps", evaluate: (x, level) => mixture.evaluate(x, level) }],
     ["half the noise", stepModel((x, t) => mul(0.5, network(x, t)), trained)],
   ])("fails with %s", (_, model) => {
     expect(certifyScore(model, data, key(1)).verdict).toBe("fails");
   }); // prettier-ignore
 
   it("is undecided where there are too few examples", () => {
-    const few = mixtureSamples(law, key("few"), 4);
-    expect(certifyScore(law, few, key(1)).verdict).toBe("undecided");
+    const few = mixtureSamples(mixture, key("few"), 4);
+    expect(certifyScore(mixture, few, key(1)).verdict).toBe("undecided");
   });
 
   it("names what is wrong", () => {
-    expect(() => certifyScore(law, [1, 2, 3], key(0))).toThrow(/certifyScore: data must be/);
-    expect(() => certifyScore(law, data, key(0), { samples: 4 } as never)).toThrow(/numSamples/);
-    expect(() => certifyScore(law, data, 0 as never)).toThrow(/certifyScore: key must be/);
+    expect(() => certifyScore(mixture, [1, 2, 3], key(0))).toThrow(/certifyScore: data must be/);
+    expect(() => certifyScore(mixture, data, key(0), { samples: 4 } as never)).toThrow(
+      /numSamples/,
+    );
+    expect(() => certifyScore(mixture, data, 0 as never)).toThrow(/certifyScore: key must be/);
   });
 });
 
@@ -86,7 +88,7 @@ describe("the stationarity of DPnP's draws", () => {
   const etas = annealing({ start: 1.5, end: 0.3, hold: 2, decay: 10, stay: 6 });
 
   it("holds for the right model and is undecided for few draws", () => {
-    const run = (numSamples: number) => dpnp(forward, [1.5], law, key(2), { numSamples, etas });
+    const run = (numSamples: number) => dpnp(forward, [1.5], mixture, key(2), { numSamples, etas });
     expect(run(100).stationarity.verdict).toBe("holds");
     expect(run(4).stationarity.verdict).toBe("undecided");
   });
@@ -95,7 +97,11 @@ describe("the stationarity of DPnP's draws", () => {
     ["half the noise", { name: "half", process: (x, eta, k) => ddsDdim().process(x, eta / 2, k) }],
     ["none of the noise", { name: "none", process: keep }],
   ])("fails for a denoiser that takes %s", (_, denoiser) => {
-    const { stationarity } = dpnp(forward, [1.5], law, key(2), { numSamples: 128, etas, denoiser });
+    const { stationarity } = dpnp(forward, [1.5], mixture, key(2), {
+      numSamples: 128,
+      etas,
+      denoiser,
+    });
     expect(stationarity.verdict).toBe("fails");
   });
 

@@ -35,7 +35,7 @@ import {
 } from "../src/index.js";
 import { f64 } from "./fixtures.js";
 
-const law = gaussianMixture({
+const mixture = gaussianMixture({
   weights: [1, 1],
   means: [
     [-0.8, 0],
@@ -43,7 +43,7 @@ const law = gaussianMixture({
   ],
   variances: [0.08, 0.15],
 });
-const prior = (k: RngKey, n: number): NdArray => mixtureSamples(law, k, n);
+const prior = (k: RngKey, n: number): NdArray => mixtureSamples(mixture, k, n);
 const denoiser = ddsDdim({ numSteps: 10 });
 const etas = annealing({ start: 1.5, end: 0.08, hold: 1, decay: 19 });
 
@@ -51,8 +51,13 @@ const etas = annealing({ start: 1.5, end: 0.08, hold: 1, decay: 19 });
 const sampler =
   (forward: ForwardModel, options: DpnpOptions = {}) =>
   (y: NdArray, k: RngKey): NdArray =>
-    dpnp(forward, y, law, k, { etas, denoiser, malaSteps: 25, ...options, numSamples: y.shape[0]! })
-      .samples;
+    dpnp(forward, y, mixture, k, {
+      etas,
+      denoiser,
+      malaSteps: 25,
+      ...options,
+      numSamples: y.shape[0]!,
+    }).samples;
 
 const matrix = f64([[1, 0.7]]);
 const linear = gaussianNoise(matrixOperator(matrix), 0.3);
@@ -74,7 +79,11 @@ describe("calibration", () => {
     const exact = (y: NdArray, k: RngKey): NdArray => {
       const n = y.shape[0]!;
       const points = Array.from({ length: n }, (_, i) =>
-        mixtureSamples(mixturePosterior(law, matrix, y.pick(i, null), [[0.09]]), foldIn(k, i), 1),
+        mixtureSamples(
+          mixturePosterior(mixture, matrix, y.pick(i, null), [[0.09]]),
+          foldIn(k, i),
+          1,
+        ),
       );
       return array(Float64Array.from(points.flatMap((p) => [...toTypedArray(p)])), {
         shape: [n, 2],
@@ -133,9 +142,9 @@ describe("distance to the exact posterior", () => {
       mul(eta ** 2, matmul(matrix, transpose(matrix))),
     );
   const eta = 0.4;
-  const stationary = mixturePosterior(law, matrix, y, covariance(0.3, eta));
+  const stationary = mixturePosterior(mixture, matrix, y, covariance(0.3, eta));
   const run = (forward: ForwardModel, options: DpnpOptions = {}): NdArray =>
-    dpnp(forward, y, law, key(7), {
+    dpnp(forward, y, mixture, key(7), {
       numSamples: 600,
       denoiser,
       etas: new Array<number>(15).fill(eta),
@@ -144,12 +153,12 @@ describe("distance to the exact posterior", () => {
 
   const langevin = { proximal: "mala", malaSteps: 40, malaStepSize: () => 0.1 } as const;
 
-  it("of DPnP at a constant eta is that of exact samples of its stationary law", () => {
+  it("of DPnP at a constant eta is that of exact samples of its stationary distribution", () => {
     expect(certifyPosterior(run(linear), stationary, key(8), brief).holds).toBe(true);
   });
 
   it("of annealed DPnP is that of exact samples of the posterior", () => {
-    const exact = mixturePosterior(law, matrix, y, covariance(0.3, 0));
+    const exact = mixturePosterior(mixture, matrix, y, covariance(0.3, 0));
     const slow = annealing({ start: 1.5, end: 0.05, hold: 1, decay: 24 });
     // 0.03 is what a finite annealing leaves: the weights of the two modes freeze a little early
     expect(
@@ -181,7 +190,7 @@ describe("distance to the exact posterior", () => {
   it("serves nonlinear measurements by rejection", () => {
     const exact = (k: RngKey, n: number): NdArray =>
       posteriorByRejection(bits, [1, -1], prior, k, n);
-    const close = dpnp(bits, [1, -1], law, key(7), {
+    const close = dpnp(bits, [1, -1], mixture, key(7), {
       numSamples: 300,
       denoiser,
       etas: annealing({ start: 1.5, end: 0.05, hold: 1, decay: 20 }),
@@ -195,7 +204,7 @@ describe("distance to the exact posterior", () => {
       }).holds,
     ).toBe(true);
     const far = { ...bits, likelihood: () => bits.likelihood([1, 1]) };
-    const wrong = dpnp(far, [1, -1], law, key(7), {
+    const wrong = dpnp(far, [1, -1], mixture, key(7), {
       numSamples: 300,
       denoiser,
       etas,
@@ -231,7 +240,8 @@ describe("rejection", () => {
     const y = [0.5];
     const samples = posteriorByRejection(linear, y, prior, key(5), 1500);
     expect(
-      certifyPosterior(samples, mixturePosterior(law, matrix, y, [[0.09]]), key(6), brief).holds,
+      certifyPosterior(samples, mixturePosterior(mixture, matrix, y, [[0.09]]), key(6), brief)
+        .holds,
     ).toBe(true);
   });
 });
@@ -263,7 +273,7 @@ describe("posterior predictive check", () => {
 });
 
 describe("the Metropolis test", () => {
-  it("keeps the exact law at a step where the chain without it does not", () => {
+  it("keeps the exact distribution at a step where the chain without it does not", () => {
     // one-dimensional, N(0, 1) coupled at x = 0 with eta = 1 to a likelihood of noise 1: exactly N(0, 1/2)
     const likelihood = gaussianNoise(identityOperator(1), 1).likelihood([0]);
     const variance = (adjust: boolean): number => {

@@ -18,7 +18,7 @@ import {
 import { dps, lgdMc, piGdm } from "../src/baselines/index.js";
 
 const turns = Array.from({ length: 6 }, (_, k) => (Math.PI * k) / 3);
-/** Six flat normal laws around a circle, each lying along it. */
+/** Six flat normal distributions around a circle, each lying along it. */
 const ring = gaussianMixture({
   weights: turns.map(() => 1),
   means: turns.map((a) => [1.2 * Math.cos(a), 1.2 * Math.sin(a)]),
@@ -60,7 +60,7 @@ const problems: [string, ForwardModel][] = [
 const NUM_SAMPLES = 150;
 const MEASUREMENTS = 3;
 
-describe("posterior samplers on a ring of six laws", () => {
+describe("posterior samplers on a ring of six normal distributions", () => {
   it("DPnP is closer to the exact posterior than DPS, LGD-MC and ΠGDM", ({ task }) => {
     const seed = key("comparison");
     const draw = (k: RngKey, n: number) => mixtureSamples(ring, k, n);

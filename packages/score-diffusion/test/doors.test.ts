@@ -40,16 +40,16 @@ import {
 import { dps } from "../src/baselines/index.js";
 import { ddim } from "../src/samplers/index.js";
 
-const law = gaussian({ mean: [0], covariance: [[1]] });
+const mixture = gaussian({ mean: [0], covariance: [[1]] });
 const forward = gaussianNoise(identityOperator(1), 0.5);
 const wrong = (value: unknown): never => value as never;
 
 describe("options", () => {
   it.each<readonly [string, () => unknown, RegExp]>([
-    ["sample", () => sample(ddim(), law, key(0), wrong({ shape: [1, 1], steps: 40 })), /sample: unknown option "steps"; did you mean "numSteps"\?/],
-    ["sampleAdaptive", () => sampleAdaptive(law, key(0), wrong({ shape: [1, 1], relativTolerance: 1 })), /sampleAdaptive: unknown option "relativTolerance"; did you mean "relativeTolerance"/],
-    ["dpnp", () => dpnp(forward, [1], law, key(0), wrong({ numSample: 1 })), /dpnp: unknown option "numSample"; did you mean "numSamples"/],
-    ["dps", () => dps(forward, [1], law, key(0), wrong({ numSamples: 1, step: 5 })), /dps: unknown option "step"/],
+    ["sample", () => sample(ddim(), mixture, key(0), wrong({ shape: [1, 1], steps: 40 })), /sample: unknown option "steps"; did you mean "numSteps"\?/],
+    ["sampleAdaptive", () => sampleAdaptive(mixture, key(0), wrong({ shape: [1, 1], relativTolerance: 1 })), /sampleAdaptive: unknown option "relativTolerance"; did you mean "relativeTolerance"/],
+    ["dpnp", () => dpnp(forward, [1], mixture, key(0), wrong({ numSample: 1 })), /dpnp: unknown option "numSample"; did you mean "numSamples"/],
+    ["dps", () => dps(forward, [1], mixture, key(0), wrong({ numSamples: 1, step: 5 })), /dps: unknown option "step"/],
     ["blur", () => blur(wrong({ height: 4, width: 4, kernal: gaussianKernel(3, 1) })), /blur: options.kernel must be given.*"kernal"/],
     ["gaussianMixture", () => gaussianMixture(wrong({ weights: [1], mean: [[0]], variances: [1] })), /gaussianMixture: input.means must be given.*it has "mean"/],
     ["ddim", () => ddim(wrong({ Eta: 1 })), /ddim: unknown option "Eta"; did you mean "eta"/],
@@ -62,20 +62,22 @@ describe("arguments", () => {
   it("of another kind say which is wanted, and which function was called", () => {
     const options = { shape: [1, 1] };
     const data = [[0], [1]];
-    expect(() => sample(ddim(), law, wrong(0), options)).toThrow(
+    expect(() => sample(ddim(), mixture, wrong(0), options)).toThrow(
       /sample: key must be a random key, made by key\(0\) of core-tensor\/random, got 0/,
     );
     for (const given of [data, array(data)])
       expect(() => sample(acceleratedOde, wrong(given), key(0), options)).toThrow(
         /sample: model must be a model of the score, .*empiricalDistribution/,
       );
-    expect(() => sample(wrong(ddim), law, key(0), options)).toThrow(/call it, as in ddim\(\)/);
-    expect(() => dpnp(forward, [1], law, wrong("seed"), { numSamples: 1 })).toThrow(/dpnp: key/);
+    expect(() => sample(wrong(ddim), mixture, key(0), options)).toThrow(/call it, as in ddim\(\)/);
+    expect(() => dpnp(forward, [1], mixture, wrong("seed"), { numSamples: 1 })).toThrow(
+      /dpnp: key/,
+    );
     const schedule = scheduleOf(linearBetas(10));
-    expect(() => sample(ddim(), law, key(0), { ...options, schedule, numSteps: 5 })).toThrow(
+    expect(() => sample(ddim(), mixture, key(0), { ...options, schedule, numSteps: 5 })).toThrow(
       /either numSteps or schedule/,
     );
-    expect(() => law.evaluate(array(data), wrong({ ...levelOf(0.5), t: 3 }))).toThrow(
+    expect(() => mixture.evaluate(array(data), wrong({ ...levelOf(0.5), t: 3 }))).toThrow(
       /level: unknown field "t"/,
     );
   });
@@ -269,10 +271,10 @@ describe("a wrong key", () => {
   const x = array([[0]], { dtype: "float64" });
   const likelihood = forward.likelihood([1]);
   it.each<readonly [string, () => unknown]>([
-    ["denoise", () => denoise(ddsDdim(), law, x, 0.5, bad)],
+    ["denoise", () => denoise(ddsDdim(), mixture, x, 0.5, bad)],
     ["pcsGaussian", () => pcsGaussian(likelihood, x, 0.5, bad)],
     ["pcsMala", () => pcsMala(likelihood, x, 0.5, bad)],
-    ["certifyPosterior", () => certifyPosterior([[0], [1]], law, bad)],
+    ["certifyPosterior", () => certifyPosterior([[0], [1]], mixture, bad)],
     ["certifyPosteriorPredictive", () => certifyPosteriorPredictive(forward, [1], [[0]], bad)],
     ["posteriorByRejection", () => posteriorByRejection(forward, [1], () => x, bad, 1)],
     ["denoisingLoss", () => denoisingLoss({ prediction: "eps", apply: (_, p) => p }, {}, x, bad)],
@@ -283,7 +285,7 @@ describe("a wrong key", () => {
   it("of an asynchronous run is refused by the function that was called", async () => {
     const later: AsyncModel = {
       prediction: "score",
-      evaluate: (p, level) => Promise.resolve(law.evaluate(p, level)),
+      evaluate: (p, level) => Promise.resolve(mixture.evaluate(p, level)),
     };
     await expect(denoiseAsync(ddsDdim(), later, x, 0.5, bad)).rejects.toThrow(/^denoiseAsync: key/);
   });

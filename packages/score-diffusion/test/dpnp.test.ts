@@ -195,7 +195,7 @@ describe("the published annealing", () => {
 });
 
 describe("proximal steps", () => {
-  it("by spectrum, Cholesky and conjugate gradients have one law, for circular convolutions and compressed sensing", () => {
+  it("by spectrum, Cholesky and conjugate gradients have one distribution, for circular convolutions and compressed sensing", () => {
     const n = 4000;
     for (const operator of [
       blur({ height: 3, width: 3, kernel: gaussianKernel(3, 0.8) }),

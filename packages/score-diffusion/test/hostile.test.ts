@@ -47,7 +47,7 @@ import {
 import { dps } from "../src/baselines/index.js";
 import { ddim, euler, repaint, withCorrector } from "../src/samplers/index.js";
 
-const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+const mixture = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
 const forward = gaussianNoise(identityOperator(1), 0.5);
 const x = array([[1]], { dtype: "float64" });
 /** Arguments of the wrong kind, whatever the types say. */
@@ -89,7 +89,7 @@ describe("wrong arguments", () => {
   it("name function and argument, before any work", () => {
     const cases: readonly [() => unknown, RegExp][] = [
       [
-        () => sample(wrong({ ...ddim(), table: 1 }), law, key(0), { shape: [1, 1] }),
+        () => sample(wrong({ ...ddim(), table: 1 }), mixture, key(0), { shape: [1, 1] }),
         /sample: sampler.table must be a function/,
       ],
       [
@@ -97,23 +97,23 @@ describe("wrong arguments", () => {
         /sample: model.evaluate must be given/,
       ],
       [
-        () => sample(ddim(), wrong({ ...law, prediction: "noise" }), key(0), { shape: [1, 1] }),
+        () => sample(ddim(), wrong({ ...mixture, prediction: "noise" }), key(0), { shape: [1, 1] }),
         /model.prediction must be one of "score", "eps", "x0", "v"/,
       ],
       [
-        () => sample(ddim(), law, key(0), wrong(null)),
+        () => sample(ddim(), mixture, key(0), wrong(null)),
         /sample: options must be an object with any of .*, got null/,
       ],
       [
-        () => sample(ddim(), law, key(0), { shape: [1, 1], signal: wrong({}) }),
+        () => sample(ddim(), mixture, key(0), { shape: [1, 1], signal: wrong({}) }),
         /signal must be an AbortSignal/,
       ],
       [
-        () => sample(ddim(), law, key(0), { shape: [1, 1], onProgress: wrong(3) }),
+        () => sample(ddim(), mixture, key(0), { shape: [1, 1], onProgress: wrong(3) }),
         /onProgress must be a function/,
       ],
       [
-        () => sample(ddim(), law, key(0), { shape: [1, 1], firstRow: wrong({}) }),
+        () => sample(ddim(), mixture, key(0), { shape: [1, 1], firstRow: wrong({}) }),
         /firstRow must be an integer/,
       ],
       [
@@ -122,18 +122,18 @@ describe("wrong arguments", () => {
         /the model's answer must be an array/,
       ],
       [
-        () => sample(wrong({ ...ddim(), step: () => 1 }), law, key(0), { shape: [1, 1] }),
+        () => sample(wrong({ ...ddim(), step: () => 1 }), mixture, key(0), { shape: [1, 1] }),
         /sampler.step must return a generator/,
       ],
       [
-        () => sampleAdaptive(law, key(0), { shape: [1, 1], lambdaMin: wrong("abc") }),
+        () => sampleAdaptive(mixture, key(0), { shape: [1, 1], lambdaMin: wrong("abc") }),
         /sampleAdaptive: lambdaMin must be a finite number/,
       ],
       [
-        () => mixtureScore(wrong({ ...law, weights: x }), x, levelOf(0.5)),
+        () => mixtureScore(wrong({ ...mixture, weights: x }), x, levelOf(0.5)),
         /mixture.weights must be \[1\]/,
       ],
-      [() => mixtureScore(law, x, wrong({ alpha: 1 })), /level.sigma must be given/],
+      [() => mixtureScore(mixture, x, wrong({ alpha: 1 })), /level.sigma must be given/],
       [
         () => empiricalDenoiser(wrong({}), x, levelOf(0.5)),
         /distribution.centred must be an array/,
@@ -151,14 +151,15 @@ describe("wrong arguments", () => {
         /what apply returns must be an array/,
       ],
       [
-        () => dps(wrong({ ...forward, likelihood: () => 1 }), [1], law, key(0), { numSamples: 1 }),
+        () =>
+          dps(wrong({ ...forward, likelihood: () => 1 }), [1], mixture, key(0), { numSamples: 1 }),
         /dps: likelihood must be an object/,
       ],
       [
-        () => dpnp(forward, [1], law, key(0), { numSamples: 1, etas: wrong({}) }),
+        () => dpnp(forward, [1], mixture, key(0), { numSamples: 1, etas: wrong({}) }),
         /dpnp: etas must be a list/,
       ],
-      [() => dpnp(forward, [1], law, key(0), { state: wrong({ round: 0 }) }), /dpnp: state/],
+      [() => dpnp(forward, [1], mixture, key(0), { state: wrong({ round: 0 }) }), /dpnp: state/],
       [() => pcsMala(wrong({}), x, 1, key(0)), /likelihood.inputSize must be an integer/],
       [() => certifyCalibration(wrong(1), forward, () => x, key(0)), /prior must be a function/],
       [() => annealing({ hold: wrong(1n) }), /annealing: hold must be an integer/],
@@ -260,7 +261,7 @@ describe("wrong arguments", () => {
         "stopAt",
       ])
         typed(() =>
-          sample(ddim(), law, key(0), {
+          sample(ddim(), mixture, key(0), {
             schedule: grid,
             ...(option !== "start" && { shape: [1, 1] }),
             [option]: value,

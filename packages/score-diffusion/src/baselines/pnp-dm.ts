@@ -8,7 +8,8 @@ import {
 } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import type { ForwardModel } from "../forward/forward-model.js";
-import { DPNP, type DpnpOptions, type DpnpResult, dpnpAsyncOf, dpnpOf } from "../posterior/dpnp.js";
+import { dpnpAsyncOf, dpnpOf } from "../posterior/dpnp.js";
+import { DPNP, type DpnpOptions, type DpnpResult } from "../posterior/dpnp-setup.js";
 import { type DenoisingSampler, ddsDdpm } from "../posterior/dds.js";
 import { karrasSigmas } from "../schedule/sigmas.js";
 import type { AsyncModel, Model } from "../score/prediction.js";

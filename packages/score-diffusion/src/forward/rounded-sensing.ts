@@ -1,4 +1,4 @@
-/** Measurements rounded to a grid, and the coefficients that JPEG rounds. */
+/** Measurements rounded to a grid. */
 import {
   type ArrayInput,
   DomainError,
@@ -14,45 +14,19 @@ import {
   item,
   log,
   logSigmoid,
-  matmul,
   mul,
   neg,
-  reshape,
   round,
   sigmoid,
   sub,
   sum,
-  transpose,
 } from "@provably/core-tensor";
-import {
-  check,
-  checkOptions,
-  numberIn,
-  optional,
-  positiveNumber,
-  recordOf,
-  wholeNumber,
-} from "@provably/core-tensor/internal";
+import { check, checkOptions, positiveNumber } from "@provably/core-tensor/internal";
 import { uniform } from "@provably/core-tensor/random";
 import { type ForwardModel, measurementOf } from "./forward-model.js";
-import {
-  type LinearOperator,
-  type Operator,
-  batchOf,
-  checkOperator,
-  pullback,
-  pushforward,
-  spectralArguments,
-} from "./operator.js";
+import { type Operator, batchOf, checkOperator, pullback, pushforward } from "./operator.js";
 
 const ROUNDED = { theta: positiveNumber };
-const JPEG = recordOf({
-  height: wholeNumber(1),
-  width: wholeNumber(1),
-  quality: optional(numberIn(1, 99)),
-  block: optional(wholeNumber(1)),
-  theta: optional(positiveNumber),
-});
 
 /**
  * Rounding with dither: logistic noise of scale $\theta$ is added to $z = A(x)$, and the sum rounded to a multiple of the step $q$. A measured $y$ says that the
@@ -144,92 +118,6 @@ export function roundedSensing(
           return pullback(operator, x, mul(curvature, pushforward(operator, x, v)));
         },
       };
-    },
-  };
-}
-
-/** The orthonormal cosine transform of one axis in blocks, [n, n]. */
-function blockCosine(n: number, block: number): NdArray {
-  const weights = new Float64Array(n * n);
-  for (let start = 0; start < n; start += block)
-    for (let k = 0; k < block; k++)
-      for (let j = 0; j < block; j++)
-        weights[(start + k) * n + start + j] =
-          Math.sqrt((k === 0 ? 1 : 2) / block) *
-          Math.cos((Math.PI * (2 * j + 1) * k) / (2 * block));
-  return array(weights, { shape: [n, n] });
-}
-
-/** Steps of the luminance of JPEG at quality 50, for 8 × 8 coefficients of values from 0 to 255. */
-const LUMINANCE = [
-  16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
-  14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113,
-  92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-];
-
-/**
- * JPEG-like compression of grey images in $[-1, 1]$: the cosine transform of blocks, rounded with the standard's luminance steps at a quality.
- *
- * Dithered as in {@link roundedSensing}, so that it has a likelihood. In blocks of other than 8 the steps of the nearest frequencies are taken.
- *
- * @param options - `height`, `width`: multiples of `block`; `quality` in [1, 99], default 50; `block`, default 8; `theta` as in {@link roundedSensing}
- * @returns forward model on images `[n, height · width]`
- * @throws `DomainError` when an option is out of range
- * @example
- * ```ts
- * import { jpeg } from "@provably/score-diffusion";
- *
- * jpeg({ height: 28, width: 28, block: 4, quality: 10 }).outputSize; // => 784
- * ```
- * @see ITU-T Recommendation T.81 (1992), table K.1
- * @category Forward models
- */
-export function jpeg(options: {
-  readonly height: number;
-  readonly width: number;
-  readonly quality?: number;
-  readonly block?: number;
-  readonly theta?: number;
-}): ForwardModel {
-  const { height, width, quality = 50, block = 8, theta } = check("jpeg", "options", options, JPEG);
-  if (height % block !== 0 || width % block !== 0)
-    throw new DomainError(
-      `jpeg: block must divide height and width, got ${block} for ${height} × ${width}`,
-    );
-  const factor = (quality < 50 ? 50 / quality : 2 - quality / 50) * (2 / 255) * (block / 8);
-  const frequency = (i: number): number => Math.floor(((i % block) * 8) / block);
-  const steps = Float64Array.from({ length: height * width }, (_, at) => {
-    const [row, column] = [Math.floor(at / width), at % width];
-    return factor * LUMINANCE[8 * frequency(row) + frequency(column)]!;
-  });
-  return {
-    ...roundedSensing(
-      cosineBlocks(height, width, block),
-      array(steps),
-      theta === undefined ? {} : { theta },
-    ),
-    name: `jpeg(${quality})`,
-  };
-}
-
-/** The cosine transform of all blocks of an image: orthonormal. */
-function cosineBlocks(height: number, width: number, block: number): LinearOperator {
-  const rows = blockCosine(height, block);
-  const columns = height === width ? rows : blockCosine(width, block);
-  const d = height * width;
-  const image = (x: NdArray): NdArray =>
-    reshape(batchOf("jpeg", "x", x, d), [x.shape[0]!, height, width]);
-  const flat = (x: NdArray): NdArray => reshape(x, [x.shape[0]!, d]);
-  return {
-    name: "cosine blocks",
-    inputSize: d,
-    outputSize: d,
-    norm: 1,
-    apply: (x) => flat(matmul(matmul(rows, image(x)), transpose(columns))),
-    adjoint: (y) => flat(matmul(matmul(transpose(rows), image(y)), columns)),
-    normalFunction(f, points) {
-      const v = spectralArguments("jpeg", f, points, d);
-      return mul(f(1), v);
     },
   };
 }

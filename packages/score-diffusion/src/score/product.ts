@@ -1,4 +1,4 @@
-/** Laws put together from simpler ones: independent parts, and parts of a space. */
+/** Distributions put together from simpler ones: independent parts, and parts of a space. */
 import {
   type ArrayInput,
   DomainError,
