@@ -11,12 +11,12 @@ const empirical = (dtype) => ({
   bars: [{ peer: "pytorch", ratio: 0.5, node: 24 }],
   async contestants({ torch }) {
     const draw = (k, n) => uniform(key(k), [n, DIMENSION], { dtype });
-    const law = empiricalDistribution(draw(1, POINTS), { dtype });
+    const distribution = empiricalDistribution(draw(1, POINTS), { dtype });
     const x = draw(2, QUERIES);
     const list = [
       {
         name: "score-diffusion",
-        run: () => empiricalScore(law, x, { alpha: 0.8, sigma: 0.6 }),
+        run: () => empiricalScore(distribution, x, { alpha: 0.8, sigma: 0.6 }),
       },
     ];
     if (torch)

@@ -34,11 +34,11 @@ const sampling = (components) => ({
   unit: "G scores/s",
   bars: [{ peer: "numpy", ratio: 3 }],
   async contestants({ torch }) {
-    const law = mixture(components);
+    const prior = mixture(components);
     const start = normal(foldIn(key(0), "start"), [PARTICLES, DIMENSION], { dtype: "float64" });
     const schedule = lambdaGrid(STEPS);
     const list = [
-      { name: "score-diffusion", run: () => sample(ddim(), law, key(0), { start, schedule }) },
+      { name: "score-diffusion", run: () => sample(ddim(), prior, key(0), { start, schedule }) },
     ];
     if (torch)
       list.push({

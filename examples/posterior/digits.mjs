@@ -48,7 +48,7 @@ export const imagesFrom = (place) => images(digits(1, { skip: place }));
 /** What neither prior has seen, nor any setting was chosen on. The package holds fewer than 900 fives, so none. */
 export const heldOut = () => imagesFrom(900);
 
-/** The trained network, or the first 200 images of each digit as a law. */
+/** The trained network, or the first 200 images of each digit as a distribution. */
 export function priorOf(name) {
   if (name === "data set") return empiricalDistribution(images(digits(200)));
   const { tensors, metadata } = decodeSafetensors(

@@ -30,7 +30,7 @@ const SEED = key("posterior");
 const f64 = (values) => array(values, { dtype: "float64" });
 const turn = (k, n) => (2 * Math.PI * k) / n;
 
-/** Six flat normal laws around a circle, each lying along it. */
+/** Six flat normal distributions around a circle, each lying along it. */
 export const prior = gaussianMixture({
   weights: f64([1, 1, 1, 1, 1, 1]),
   means: f64(

@@ -1,4 +1,4 @@
-// How fast do samplers converge? Measures every order that theory speaks of, on laws with exact scores, and draws the table.
+// How fast do samplers converge? Measures every order that theory speaks of, on distributions with exact scores, and draws the table.
 //   node examples/rates/main.mjs           the whole table, about two minutes
 //   node examples/rates/main.mjs --small   fewer steps
 // Ends with an error when an order lies outside of what theory allows.

@@ -1,4 +1,4 @@
-// The errors of samplers against their number of steps, on laws whose score is exact, and what theory lets one expect of them.
+// The errors of samplers against their number of steps, on distributions whose score is exact, and what theory lets one expect of them.
 import { div, item, mul, sqrt, square, sub, sum } from "@provably/core-tensor";
 import { key, normal } from "@provably/core-tensor/random";
 import {
