@@ -135,7 +135,7 @@ export const anyString: Guard<string> = /* @__PURE__ */ satisfying(
 );
 
 /** A function. */
-export const anyFunction: Guard<(...args: never[]) => unknown> = satisfying(
+export const anyFunction: Guard<(...args: never[]) => unknown> = /* @__PURE__ */ satisfying(
   "a function",
   (x) => typeof x === "function",
 );
@@ -209,4 +209,7 @@ export const abortSignal: Guard<AbortSignal> = /* @__PURE__ */ satisfying(
 );
 
 /** What every long work takes beside its own options. */
-export const longWork = { onProgress: optional(anyFunction), signal: optional(abortSignal) };
+export const longWork = {
+  onProgress: /* @__PURE__ */ optional(anyFunction),
+  signal: /* @__PURE__ */ optional(abortSignal),
+};

@@ -37,5 +37,6 @@ export {
   mapOf,
   recordOf,
   recordWith,
+  extended,
 } from "./options.js";
 export { within } from "./within.js";

@@ -220,7 +220,10 @@ export interface MeshgridOptions {
   readonly sparse?: boolean;
 }
 
-const MESHGRID: Schema<MeshgridOptions> = { indexing: oneOf("xy", "ij"), sparse: trueOrFalse };
+const MESHGRID: Schema<MeshgridOptions> = {
+  indexing: /* @__PURE__ */ oneOf("xy", "ij"),
+  sparse: trueOrFalse,
+};
 
 /**
  * The coordinates of all points of a grid.
@@ -274,7 +277,7 @@ function filledLike<D extends DType>(
 }
 
 const LIKE: Schema<CreateOptions> = {
-  dtype: oneOf("float32", "float64", "int32", "int8", "uint8", "bool"),
+  dtype: /* @__PURE__ */ oneOf("float32", "float64", "int32", "int8", "uint8", "bool"),
 };
 
 /**
@@ -353,7 +356,10 @@ export interface SpaceOptions extends CreateOptions<"float32" | "float64"> {
   readonly endpoint?: boolean;
 }
 
-const SPACE: Schema<SpaceOptions> = { dtype: oneOf("float32", "float64"), endpoint: trueOrFalse };
+const SPACE: Schema<SpaceOptions> = {
+  dtype: /* @__PURE__ */ oneOf("float32", "float64"),
+  endpoint: trueOrFalse,
+};
 
 /** Evenly spaced exponents, from which the numbers are made in double precision. */
 function spaced(

@@ -6,6 +6,7 @@ import {
   numberIn,
   trueOrFalse,
   within,
+  extended,
 } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape, sizeOf } from "../array/shape.js";
@@ -46,12 +47,11 @@ export interface BatchNormOptions extends NormalizationOptions {
 }
 
 const FN = "batchNorm";
-const BATCH_NORM: Schema<BatchNormOptions> = {
-  ...NORMALIZATION,
+const BATCH_NORM: Schema<BatchNormOptions> = /* @__PURE__ */ extended(NORMALIZATION, {
   running: anything,
   training: trueOrFalse,
-  momentum: numberIn(0, 1),
-};
+  momentum: /* @__PURE__ */ numberIn(0, 1),
+});
 
 /**
  * Each channel with mean 0 and variance 1 over the batch and all places, $\frac{x - \mu_c}{\sqrt{\sigma_c^2 + \varepsilon}}\,g_c + b_c$; in inference

@@ -65,13 +65,16 @@ function apply(primitive: Primitive, a: ArrayInput, b: ArrayInput, allowBool = t
   );
 }
 
-const andPrimitive = bits("bitwiseAnd", (a, b) => a & b);
-const orPrimitive = bits("bitwiseOr", (a, b) => a | b);
-const xorPrimitive = bits("bitwiseXor", (a, b) => a ^ b);
-const notPrimitive = bits("bitwiseNot", (a) => ~a);
+const andPrimitive = /* @__PURE__ */ bits("bitwiseAnd", (a, b) => a & b);
+const orPrimitive = /* @__PURE__ */ bits("bitwiseOr", (a, b) => a | b);
+const xorPrimitive = /* @__PURE__ */ bits("bitwiseXor", (a, b) => a ^ b);
+const notPrimitive = /* @__PURE__ */ bits("bitwiseNot", (a) => ~a);
 // shifts by the width or more move every bit out
-const leftPrimitive = bits("leftShift", (a, b) => (b >= 0 && b < 32 ? a << b : 0));
-const rightPrimitive = bits("rightShift", (a, b) => a >> (b >= 0 && b < 32 ? b : 31));
+const leftPrimitive = /* @__PURE__ */ bits("leftShift", (a, b) => (b >= 0 && b < 32 ? a << b : 0));
+const rightPrimitive = /* @__PURE__ */ bits(
+  "rightShift",
+  (a, b) => a >> (b >= 0 && b < 32 ? b : 31),
+);
 
 /**
  * The bits that are set in both of two integers.

@@ -9,6 +9,7 @@ import {
   positiveNumber,
   wholeNumber,
   within,
+  extended,
 } from "../check/index.js";
 import { floatDType } from "../array/dtype.js";
 import { DenseArray, type NdArray, rowMajorData } from "../array/ndarray.js";
@@ -45,7 +46,7 @@ export interface DiffOptions {
 }
 
 const DIFF: Schema<DiffOptions> = {
-  n: wholeNumber(0),
+  n: /* @__PURE__ */ wholeNumber(0),
   axis: anything,
   prepend: anything,
   append: anything,
@@ -248,10 +249,8 @@ export function cumulativeTrapezoid(
   });
 }
 
-const CUMULATIVE: Schema<TrapezoidOptions & { readonly initial?: number }> = {
-  ...TRAPEZOID,
-  initial: finiteNumber,
-};
+const CUMULATIVE: Schema<TrapezoidOptions & { readonly initial?: number }> =
+  /* @__PURE__ */ extended(TRAPEZOID, { initial: finiteNumber });
 
 /**
  * Options of {@link interp}.

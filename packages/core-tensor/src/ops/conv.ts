@@ -1,5 +1,12 @@
 /** Convolution of images and sequences, and its transpose. The three bilinear maps here are one another's derivatives. */
-import { type Schema, anything, checkOptions, show, wholeNumber } from "../check/index.js";
+import {
+  type Schema,
+  anything,
+  checkOptions,
+  show,
+  wholeNumber,
+  extended,
+} from "../check/index.js";
 import { type DType, allocate, isFloat } from "../array/dtype.js";
 import { type DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { type Shape, checkShape, formatShape, sizeOf } from "../array/shape.js";
@@ -191,9 +198,9 @@ export interface Conv2dOptions {
 }
 
 const CONV1D: Schema<Conv1dOptions> = {
-  stride: wholeNumber(),
+  stride: /* @__PURE__ */ wholeNumber(),
   padding: anything,
-  dilation: wholeNumber(),
+  dilation: /* @__PURE__ */ wholeNumber(),
   groups: anything,
 };
 const CONV2D: Schema<Conv2dOptions> = {
@@ -203,7 +210,9 @@ const CONV2D: Schema<Conv2dOptions> = {
   groups: anything,
   bias: anything,
 };
-const CONV_TRANSPOSE2D: Schema<ConvTranspose2dOptions> = { ...CONV2D, outputPadding: anything };
+const CONV_TRANSPOSE2D: Schema<ConvTranspose2dOptions> = /* @__PURE__ */ extended(CONV2D, {
+  outputPadding: anything,
+});
 
 function pair(fn: string, argument: string, value: number | Pair, least: number): Pair {
   const both: Pair = typeof value === "number" ? [value, value] : value;

@@ -26,7 +26,7 @@ export interface ConvolveOptions {
   readonly mode?: ConvolveMode;
 }
 
-const CONVOLVE: Schema<ConvolveOptions> = { mode: oneOf("full", "same", "valid") };
+const CONVOLVE: Schema<ConvolveOptions> = { mode: /* @__PURE__ */ oneOf("full", "same", "valid") };
 
 function sequences(fn: string, a: ArrayInput, b: ArrayInput): [NdArray, NdArray] {
   const [x, y] = promote(fn, a, b);

@@ -1,5 +1,13 @@
 /** Making arrays, and getting numbers out of them again. */
-import { NONE, type Schema, anything, checkOptions, show, trueOrFalse } from "../check/index.js";
+import {
+  NONE,
+  type Schema,
+  anything,
+  checkOptions,
+  show,
+  trueOrFalse,
+  extended,
+} from "../check/index.js";
 import { DTypeError, DomainError, ShapeError } from "../errors.js";
 import { convert } from "../trace/elementwise.js";
 import {
@@ -48,7 +56,10 @@ export interface ArrayOptions<D extends DType = DType> {
 
 /** Types and extents have errors of their own. */
 const CREATE: Schema<CreateOptions> = { dtype: anything };
-const ARRAY: Schema<ArrayOptions> = { ...CREATE, shape: anything, copy: trueOrFalse };
+const ARRAY: Schema<ArrayOptions> = /* @__PURE__ */ extended(CREATE, {
+  shape: anything,
+  copy: trueOrFalse,
+});
 
 /**
  * An array of the given numbers.

@@ -30,8 +30,8 @@ import { floor } from "./rounding.js";
 
 /** The greatest finite number; devices have no infinity to compare with. */
 const LARGEST: Readonly<Partial<Record<DType, number>>> = {
-  float32: (2 - 2 ** -23) * 2 ** 127,
-  float64: Number.MAX_VALUE,
+  float32: 3.4028234663852886e38,
+  float64: 1.7976931348623157e308,
 };
 
 /**

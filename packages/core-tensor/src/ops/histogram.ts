@@ -38,7 +38,7 @@ export interface HistogramOptions {
 
 const HISTOGRAM: Schema<HistogramOptions> = {
   bins: anything,
-  range: listOf(finiteNumber, 2),
+  range: /* @__PURE__ */ listOf(finiteNumber, 2),
   density: trueOrFalse,
   weights: anything,
 };
@@ -167,7 +167,7 @@ export interface Histogram2dOptions {
 
 const HISTOGRAM_2D: Schema<Histogram2dOptions> = {
   bins: anything,
-  range: listOf(listOf(finiteNumber, 2), 2),
+  range: /* @__PURE__ */ listOf(/* @__PURE__ */ listOf(finiteNumber, 2), 2),
   density: trueOrFalse,
   weights: anything,
 };
@@ -237,7 +237,10 @@ export interface BincountOptions {
   readonly minLength?: number;
 }
 
-const BINCOUNT: Schema<BincountOptions> = { weights: anything, minLength: wholeNumber(0) };
+const BINCOUNT: Schema<BincountOptions> = {
+  weights: anything,
+  minLength: /* @__PURE__ */ wholeNumber(0),
+};
 
 /** From here on a result is a mistake: an identifier was counted. */
 const LONGEST = 2 ** 28;

@@ -1,5 +1,13 @@
 /** Losses, all stable for inputs of any magnitude. */
-import { NONE, type Schema, checkOptions, oneOf, satisfying, within } from "../check/index.js";
+import {
+  NONE,
+  type Schema,
+  checkOptions,
+  oneOf,
+  satisfying,
+  within,
+  extended,
+} from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape, sameShape } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
@@ -24,7 +32,7 @@ export interface LossOptions {
   readonly reduction?: "mean" | "sum" | "none";
 }
 
-const LOSS: Schema<LossOptions> = { reduction: oneOf("mean", "sum", "none") };
+const LOSS: Schema<LossOptions> = { reduction: /* @__PURE__ */ oneOf("mean", "sum", "none") };
 
 function joined(terms: NdArray, { reduction = "mean" }: LossOptions): NdArray {
   return reduction === "none" ? terms : reduction === "sum" ? sum(terms) : mean(terms);
@@ -122,10 +130,9 @@ interface HuberOptions extends LossOptions {
   readonly delta?: number;
 }
 
-const HUBER: Schema<HuberOptions> = {
-  ...LOSS,
-  delta: satisfying("positive", (x) => typeof x === "number" && x > 0),
-};
+const HUBER: Schema<HuberOptions> = /* @__PURE__ */ extended(LOSS, {
+  delta: /* @__PURE__ */ satisfying("positive", (x) => typeof x === "number" && x > 0),
+});
 
 /**
  * Huber's loss: $\tfrac12 e^2$ for errors up to $\delta$, $\delta(|e| - \tfrac12\delta)$ beyond.

@@ -1,5 +1,5 @@
 /** Mean, variance and standard deviation along axes. */
-import { NONE, type Schema, checkOptions, finiteNumber } from "../check/index.js";
+import { NONE, type Schema, checkOptions, finiteNumber, extended } from "../check/index.js";
 import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { convert } from "../trace/elementwise.js";
@@ -62,7 +62,9 @@ export function variance(x: ArrayInput, options: VarianceOptions = NONE): NdArra
   return varianceWith("variance", x, options);
 }
 
-const VARIANCE: Schema<VarianceOptions> = { ...REDUCE, correction: finiteNumber };
+const VARIANCE: Schema<VarianceOptions> = /* @__PURE__ */ extended(REDUCE, {
+  correction: finiteNumber,
+});
 
 function varianceWith(fn: string, x: ArrayInput, options: VarianceOptions): NdArray {
   const { correction = 0 } = checkOptions(fn, options, VARIANCE);

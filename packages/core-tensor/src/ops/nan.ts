@@ -1,5 +1,5 @@
 /** Reductions that pass over NaN. */
-import { NONE, type Schema, checkOptions, finiteNumber, within } from "../check/index.js";
+import { NONE, type Schema, checkOptions, finiteNumber, within, extended } from "../check/index.js";
 import { floatDType, isFloat } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { axisOf } from "../array/shape.js";
@@ -82,7 +82,9 @@ export function nanMean(x: ArrayInput, options: ReduceOptions = NONE): NdArray {
   });
 }
 
-const VARIANCE: Schema<VarianceOptions> = { ...REDUCE, correction: finiteNumber };
+const VARIANCE: Schema<VarianceOptions> = /* @__PURE__ */ extended(REDUCE, {
+  correction: finiteNumber,
+});
 
 function nanVarianceWith(fn: string, x: ArrayInput, options: VarianceOptions): NdArray {
   const { correction = 0 } = checkOptions(fn, options, VARIANCE);

@@ -1,5 +1,5 @@
 /** Norms of vectors along axes. */
-import { NONE, type Schema, checkOptions, oneOf, within } from "../check/index.js";
+import { NONE, type Schema, checkOptions, oneOf, within, extended } from "../check/index.js";
 import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { convert } from "../trace/elementwise.js";
@@ -30,7 +30,9 @@ export interface NormOptions extends ReduceOptions {
   readonly ord?: number;
 }
 
-const NORM: Schema<NormOptions> = { ...REDUCE, ord: oneOf(1, 2, Infinity) };
+const NORM: Schema<NormOptions> = /* @__PURE__ */ extended(REDUCE, {
+  ord: /* @__PURE__ */ oneOf(1, 2, Infinity),
+});
 
 /**
  * The norm of the elements over the given axes, as of one vector: $\|x\|_2$, $\|x\|_1$ or $\|x\|_\infty$. The derivative at 0 is 0.

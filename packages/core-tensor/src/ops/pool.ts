@@ -1,5 +1,13 @@
 /** Shrinking images and volumes by windows, and enlarging images. */
-import { type Schema, anything, checkOptions, show, trueOrFalse, within } from "../check/index.js";
+import {
+  type Schema,
+  anything,
+  checkOptions,
+  show,
+  trueOrFalse,
+  within,
+  extended,
+} from "../check/index.js";
 import type { DType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { type Shape, formatShape } from "../array/shape.js";
@@ -36,7 +44,9 @@ export interface AvgPoolOptions extends PoolOptions {
 }
 
 const POOL: Schema<PoolOptions> = { stride: anything, padding: anything };
-const AVG_POOL: Schema<AvgPoolOptions> = { ...POOL, countPadding: trueOrFalse };
+const AVG_POOL: Schema<AvgPoolOptions> = /* @__PURE__ */ extended(POOL, {
+  countPadding: trueOrFalse,
+});
 
 /** One integer an axis. */
 function sides(
@@ -154,7 +164,7 @@ function avgPool(
 const LEAST: Readonly<Record<DType, number>> = {
   float32: -Infinity,
   float64: -Infinity,
-  int32: -(2 ** 31),
+  int32: -2147483648,
   int8: -128,
   uint8: 0,
   bool: 0,

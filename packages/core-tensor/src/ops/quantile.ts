@@ -60,7 +60,7 @@ export interface QuantileOptions {
 const QUANTILE: Schema<QuantileOptions> = {
   axis: anything,
   keepDims: trueOrFalse,
-  method: oneOf(
+  method: /* @__PURE__ */ oneOf(
     "linear",
     "lower",
     "higher",
@@ -82,8 +82,8 @@ const CONTINUOUS: Readonly<Partial<Record<QuantileMethod, readonly [number, numb
   interpolatedInvertedCdf: [0, 1],
   hazen: [0.5, 0.5],
   weibull: [0, 0],
-  medianUnbiased: [1 / 3, 1 / 3],
-  normalUnbiased: [3 / 8, 3 / 8],
+  medianUnbiased: [0.3333333333333333, 0.3333333333333333],
+  normalUnbiased: [0.375, 0.375],
 };
 
 /** Where the quantile sits among n sorted elements: the element below, and the weight of the next. */

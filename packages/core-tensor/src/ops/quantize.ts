@@ -34,8 +34,8 @@ export interface Quantized {
 }
 
 const QUANTIZE: Schema<{ readonly bits?: 4 | 8; readonly groupSize?: number }> = {
-  bits: oneOf(4, 8),
-  groupSize: wholeNumber(),
+  bits: /* @__PURE__ */ oneOf(4, 8),
+  groupSize: /* @__PURE__ */ wholeNumber(),
 };
 
 /**

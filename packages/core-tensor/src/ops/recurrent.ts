@@ -26,7 +26,7 @@ export interface CellWeights {
 const cellWeights = /* @__PURE__ */ recordOf<CellWeights>({
   input: anything,
   hidden: anything,
-  bias: optional(anything),
+  bias: /* @__PURE__ */ optional(anything),
 });
 
 function gates(

@@ -32,7 +32,7 @@ export interface ResizeOptions {
 }
 
 const RESIZE: Schema<ResizeOptions> = {
-  method: oneOf("nearest", "bilinear", "bicubic"),
+  method: /* @__PURE__ */ oneOf("nearest", "bilinear", "bicubic"),
   alignCorners: trueOrFalse,
   antialias: trueOrFalse,
 };

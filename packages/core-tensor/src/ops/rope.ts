@@ -39,7 +39,7 @@ export interface RopeOptions {
 const ROPE: Schema<RopeOptions> = {
   positions: anything,
   positionOffset: finiteNumber,
-  base: satisfying("positive", (x) => typeof x === "number" && x > 0),
+  base: /* @__PURE__ */ satisfying("positive", (x) => typeof x === "number" && x > 0),
   interleaved: trueOrFalse,
 };
 

@@ -184,7 +184,9 @@ const searchPrimitive: Primitive<{ readonly right: boolean }> = {
   batching: { kind: "leading" },
 };
 
-const SEARCH: Schema<{ readonly side?: "left" | "right" }> = { side: oneOf("left", "right") };
+const SEARCH: Schema<{ readonly side?: "left" | "right" }> = {
+  side: /* @__PURE__ */ oneOf("left", "right"),
+};
 
 /**
  * For each value the place where it would go in a sorted row: before its equals, or after them. Binary search, $O(\log n)$ a value.

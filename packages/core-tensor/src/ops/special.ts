@@ -9,8 +9,10 @@ import type { ArrayInput } from "../trace/input.js";
 import { mul, neg, square } from "./arithmetic.js";
 import { exp } from "./exponential.js";
 
-const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
-const SQRT_2PI = Math.sqrt(2 * Math.PI);
+/** 2/√π; constants are written out, as a bundler cannot know that a computed one is unused. */
+const TWO_OVER_SQRT_PI = 1.1283791670955126;
+/** √(2π) */
+const SQRT_2PI = 2.5066282746310002;
 
 const erfPrimitive = /* @__PURE__ */ elementwise({
   name: "erf",

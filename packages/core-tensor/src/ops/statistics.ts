@@ -7,6 +7,7 @@ import {
   finiteNumber,
   trueOrFalse,
   within,
+  extended,
 } from "../check/index.js";
 import { type DType, floatDType } from "../array/dtype.js";
 import { DenseArray, type NdArray, rowMajorData } from "../array/ndarray.js";
@@ -156,7 +157,7 @@ export interface AverageOptions extends ReduceOptions {
   readonly weights?: ArrayInput;
 }
 
-const AVERAGE: Schema<AverageOptions> = { ...REDUCE, weights: anything };
+const AVERAGE: Schema<AverageOptions> = /* @__PURE__ */ extended(REDUCE, { weights: anything });
 
 /**
  * The weighted mean $\sum_i w_i x_i / \sum_i w_i$ over the given axes.

@@ -34,7 +34,7 @@ export interface VmapOptions {
 
 const axis = /* @__PURE__ */ satisfying<number>("an integer", Number.isInteger);
 const VMAP: Schema<VmapOptions> = {
-  inAxes: either(axis, listOf(nullable(axis))),
+  inAxes: /* @__PURE__ */ either(axis, /* @__PURE__ */ listOf(/* @__PURE__ */ nullable(axis))),
   outAxes: anything,
 };
 

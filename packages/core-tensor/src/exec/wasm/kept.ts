@@ -46,7 +46,7 @@ const entries = new WeakMap<FloatArray, Entry>();
 const copies = new Set<Entry>();
 let bytesKept = 0;
 
-const collected = new FinalizationRegistry<Entry>(drop);
+const collected = /* @__PURE__ */ new FinalizationRegistry<Entry>(drop);
 
 function drop(entry: Entry): void {
   if (entry.block === undefined || store === undefined || store === "none") return;
