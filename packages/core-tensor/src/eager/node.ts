@@ -1,5 +1,5 @@
 /** Operations that are written down, and the arrays that stand for their results until somebody reads them. */
-import { type DType, type TypedArray, type TypedArrayOf, allocate } from "../array/dtype.js";
+import type { DType, TypedArray, TypedArrayOf } from "../array/dtype.js";
 import { DenseArray } from "../array/ndarray.js";
 import { type Shape, rowMajorStrides } from "../array/shape.js";
 import type { Primitive } from "../trace/primitive.js";
@@ -58,13 +58,20 @@ export class PendingNode {
   }
 }
 
+/** What stands for elements that are still to come. */
+const NONE: Readonly<Record<PendingType, TypedArray>> = {
+  float32: new Float32Array(0),
+  float64: new Float64Array(0),
+  bool: new Uint8Array(0),
+};
+
 /** The array that a node is to its user: reading the elements computes them. */
 export class RecordedArray extends DenseArray {
   readonly #node: PendingNode;
 
   constructor(node: PendingNode, compute: (node: PendingNode) => void) {
     const { dtype, shape, size } = node;
-    super(allocate<DType>(dtype, 0), dtype, shape, rowMajorStrides(shape), 0, size);
+    super(NONE[dtype], dtype, shape, rowMajorStrides(shape), 0, size);
     this.#node = node;
     Object.defineProperty(this, "data", {
       configurable: true,

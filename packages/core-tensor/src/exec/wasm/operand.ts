@@ -69,11 +69,17 @@ function copyIn<T extends FloatArray>(
   scratch.set(size === data.length ? data : data.subarray(from, from + size), to);
 }
 
+/** From here on a copy by construction, which needs no zeros first, pays for the view that it is made of. */
+const LONG = 4096;
+
 /** Fresh array with `size` elements of the scratch memory from byte `address` on. */
 export function copyOut<T extends FloatArray>(like: T, address: number, size: number): T {
+  const scratch = scratchLike(like);
   const from = address / like.BYTES_PER_ELEMENT;
-  // `slice` keeps the element type.
-  return scratchLike(like).slice(from, from + size) as T;
+  // `slice` keeps the element type, as do both constructors
+  if (size < LONG) return scratch.slice(from, from + size) as T;
+  const view = scratch.subarray(from, from + size);
+  return (view instanceof Float32Array ? new Float32Array(view) : new Float64Array(view)) as T;
 }
 
 /** Writes the elements of `x` in row-major order to `out` from index `to` on. */
