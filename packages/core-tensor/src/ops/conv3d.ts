@@ -19,11 +19,11 @@ type Triple = readonly [number, number, number];
  */
 export interface Conv3dOptions {
   /** Steps between neighbouring outputs, one number or `[depth, vertical, horizontal]`; default 1. */
-  readonly stride?: number | Triple;
+  readonly stride?: number | readonly [number, number, number];
   /** Zeros on each side, one number or `[depth, vertical, horizontal]`; default 0. */
-  readonly padding?: number | Triple;
+  readonly padding?: number | readonly [number, number, number];
   /** Steps between neighbouring filter entries, one number or `[depth, vertical, horizontal]`; default 1. */
-  readonly dilation?: number | Triple;
+  readonly dilation?: number | readonly [number, number, number];
   /** Number of independent channel groups; default 1. */
   readonly groups?: number;
   /** Added to each output channel, shape `[O]`; default none. */

@@ -183,7 +183,7 @@ it("says what is here of the standard, and how many of its special cases hold", 
     says: "Functions have the names and special cases of the Python array API standard, or are named as absent",
     source:
       "Consortium for Python Data API Standards (2024), array API v2024.12, with the extensions linalg and fft",
-    measured: `${names.length - absent.length} of ${names.length} functions are here, absent are ${absent.map(([name]) => name).join(", ")}; ${4 * rows - runs.length} of ${4 * rows} checks of special cases hold, ${rows} cases of ${tables.length + new Set(reductions.map(([name]) => name)).size} functions in two precisions, eager and compiled`,
+    measured: `${names.length - absent.length} of ${names.length} functions are here, absent are ${absent.map(([name]) => `\`${name}\``).join(", ")}; ${4 * rows - runs.length} of ${4 * rows} checks of special cases hold, ${rows} cases of ${tables.length + new Set(reductions.map(([name]) => name)).size} functions in two precisions, eager and compiled`,
   };
 });
 
