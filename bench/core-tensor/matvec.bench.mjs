@@ -3,7 +3,7 @@ import { array, matmul, toTypedArray } from "@provably/core-tensor";
 import { numbers, pytorch } from "./data.mjs";
 
 const product = (n) => ({
-  name: `float32 1×${n} · ${n}×${n}, weights copied in at every call`,
+  name: `float32 1×${n} · ${n}×${n}, the same weights at every call`,
   work: 4 * n * n,
   unit: "GB/s",
   bars: [{ peer: "numpy-ts", ratio: 1.5 }],

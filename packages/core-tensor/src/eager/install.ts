@@ -1,5 +1,5 @@
 /** Turning the loops of eager code on. */
-import { simdLevel, wish } from "../exec/wasm/runtime.js";
+import { wish } from "../exec/wasm/runtime.js";
 import { setRecorder } from "../trace/bind.js";
 import { record, setEager } from "./record.js";
 
@@ -19,9 +19,7 @@ export function installEager(): EagerLoops {
   installed = decided();
   if (installed === "off") return installed;
   setEager({ waits: installed === "recorded" });
-  setRecorder((primitive, inputs, out) =>
-    simdLevel() === "off" ? undefined : record(primitive, inputs, out),
-  );
+  setRecorder(record);
   return installed;
 }
 

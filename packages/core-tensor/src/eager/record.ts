@@ -7,6 +7,7 @@ import type { DType } from "../array/dtype.js";
 import { isOurs } from "../array/lent.js";
 import { sameShape, sizeOf } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
+import { simdLevel } from "../exec/wasm/runtime.js";
 import { stepsOf } from "../forms/vector.js";
 import type { Aval, Primitive } from "../trace/primitive.js";
 import { type Operand, PendingNode, type PendingType, RecordedArray } from "./node.js";
@@ -103,7 +104,7 @@ export function record(
   out: Aval,
 ): DenseArray | undefined {
   const size = sizeOf(out.shape);
-  if (size < settings.smallest || !isExact(primitive)) return undefined;
+  if (size < settings.smallest || simdLevel() === "off" || !isExact(primitive)) return undefined;
   const floats = floatsOf([...inputs, out]);
   const takesBool = stepsOf(primitive.elementwise!.vector)!.takesBool === true;
   if (floats === undefined || (!takesBool && inputs.some((x) => x.dtype === "bool")))
