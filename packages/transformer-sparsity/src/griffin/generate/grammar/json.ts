@@ -103,7 +103,7 @@ class Compiler {
     if (found) return found;
     let made: Rule | undefined;
     this.known.set(schema, later(() => made!)); // prettier-ignore
-    made = this.compile(schema as Schema, path);
+    made = this.compile(schema, path);
     return made;
   }
 
@@ -147,7 +147,7 @@ class Compiler {
     const parts = typeof reference === "string" && /^#(\/|$)/.test(reference) ? reference.split("/").slice(1) : undefined; // prettier-ignore
     if (!parts) this.fail(path, `$ref must begin with "#/", got ${show(reference)}`);
     let target = this.root;
-    for (const part of parts!) {
+    for (const part of parts) {
       const name = part.replaceAll("~1", "/").replaceAll("~0", "~");
       if (!isRecord(target) || !Object.hasOwn(target, name))
         this.fail(path, `$ref ${show(reference)} leads nowhere`);
@@ -209,7 +209,7 @@ class Compiler {
       return sequence(literal("{"), value ? list(sequence(text(), colon, value)) : nothing, literal("}")); // prettier-ignore
     }
     if (!isRecord(properties)) this.fail(path, "must have an object as properties");
-    const entries = Object.entries(properties as Schema);
+    const entries = Object.entries(properties);
     const unknown = (required as unknown[]).find((name) => !entries.some(([own]) => own === name));
     if (unknown !== undefined) this.fail(path, `requires ${show(unknown)}, which is not among its properties`); // prettier-ignore
     // other properties may be allowed, and are never written
