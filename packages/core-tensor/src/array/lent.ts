@@ -1,5 +1,5 @@
 /** Storage that belongs to the user: it may change after an operation has read it, so that nothing may be put off or kept on its account. */
-import { type TypedArray } from "./dtype.js";
+import type { TypedArray } from "./dtype.js";
 
 const lent = new WeakSet<TypedArray>();
 

@@ -55,7 +55,7 @@ export interface Loop {
 export class Plan {
   /** Nodes to store beside those that are asked for. */
   private readonly kept = new Set<number>();
-  private loop: Loop | undefined;
+  private loop: Loop | "forbidden" | undefined;
 
   constructor(private readonly wanted: readonly number[]) {}
 
@@ -68,10 +68,12 @@ export class Plan {
 
   /** The loop for a group of this structure; undefined where the page's policy forbids it. */
   loopFor(group: Group): Loop | undefined {
-    return (this.loop ??= makeLoop(
-      group,
-      [...this.wanted, ...this.kept].sort((a, b) => a - b),
-    ));
+    this.loop ??=
+      makeLoop(
+        group,
+        [...this.wanted, ...this.kept].sort((a, b) => a - b),
+      ) ?? "forbidden";
+    return this.loop === "forbidden" ? undefined : this.loop;
   }
 }
 
