@@ -21,6 +21,7 @@ export {
   type EdmRow,
   type EulerAncestralRow,
 } from "./edm.js";
+export { dpmSolverPlusPlus2SAncestral, type Ancestral2SRow } from "./ancestral-2s.js";
 export { deis, type DeisRow } from "./deis.js";
 export { pndm, type PndmRow } from "./pndm.js";
 export { uniPC, type UniPcFormula, type UniPcOptions, type UniPcRow } from "./uni-pc.js";
