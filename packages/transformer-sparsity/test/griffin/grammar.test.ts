@@ -123,12 +123,37 @@ describe("the grammar of a schema", () => {
       [{ type: "object", properties: {}, required: ["a"] }, /requires "a"/],
       [{ enum: [] }, /at least one value/],
       [7, /must be an object/],
+      [{ $ref: "#" }, /refers to itself alone/],
+      [{ anyOf: [{ $ref: "#" }] }, /refers to itself alone/],
+      [{ const: 1n }, /which JSON has not/],
+      [Array.from({ length: 5000 }).reduce((items) => ({ type: "array", items }), true), /too deeply/], // prettier-ignore
       [{ type: "string", minLength: -1 }, /whole number/],
     ];
     for (const [schema, says] of cases) {
       expect(() => jsonGrammar(schema)).toThrow(FormatError);
       expect(() => jsonGrammar(schema)).toThrow(says);
     }
+  });
+});
+
+describe("schemas with anything anywhere", () => {
+  it("give a grammar or a typed error", () => {
+    const word = fc.constantFrom("type", "properties", "items", "required", "enum", "const", "anyOf", "oneOf", "$ref", "minItems", "maxItems", "minLength", "additionalProperties", "__proto__", "x"); // prettier-ignore
+    const leaf = fc.constantFrom<unknown>("string", "array", "object", "integer", "#", "#/properties/x", true, null, -1, 3, 1e9, [], ["x"], {}); // prettier-ignore
+    const { schema } = fc.letrec<{ schema: unknown }>((tie) => ({
+      schema: fc.oneof({ depthSize: "small" }, leaf, fc.dictionary(word, tie("schema"), { maxKeys: 4 }), fc.array(tie("schema"), { maxLength: 3 })), // prettier-ignore
+    }));
+    const texts = ["[1,2]", '{"x":1}', '""', "3"];
+    fc.assert(
+      fc.property(schema, (given) => {
+        try {
+          for (const text of texts) verdict(given, text);
+        } catch (error) {
+          if (!(error instanceof FormatError)) throw error;
+        }
+      }),
+      { numRuns: process.env["RUN_SLOW"] ? 100_000 : 1500 },
+    );
   });
 });
 

@@ -28,6 +28,8 @@ export interface TextGrammar<State = unknown> {
   ended(state: State): boolean;
 }
 
+/** Longest path to a part of a schema. */
+const MOST_PATH = 5000;
 /** Digits of a stretch of a number: more than double precision holds, and no model goes on for ever. */
 const MOST_DIGITS = 17;
 const digit = chars((c) => c >= "0" && c <= "9");
@@ -101,6 +103,7 @@ class Compiler {
     if (!isRecord(schema)) this.fail(path, `must be an object or true, got ${show(schema)}`);
     const found = this.known.get(schema);
     if (found) return found;
+    if (path.length > MOST_PATH) this.fail(`${path.slice(0, 60)}…`, "is nested too deeply");
     let made: Rule | undefined;
     this.known.set(schema, later(() => made!)); // prettier-ignore
     made = this.compile(schema, path);
@@ -126,14 +129,14 @@ class Compiler {
     const constant = get("const");
     if (constant !== undefined) {
       get("type");
-      return literal(JSON.stringify(constant));
+      return this.value(constant, path);
     }
     const values = get("enum");
     if (values !== undefined) {
       get("type");
       if (!Array.isArray(values) || values.length === 0)
         this.fail(path, "must have a list of at least one value as enum");
-      return choice(...(values as unknown[]).map((value) => literal(JSON.stringify(value))));
+      return choice(...(values as unknown[]).map((value) => this.value(value, path)));
     }
     const alternatives = get("anyOf") ?? get("oneOf");
     if (alternatives === undefined) return undefined;
@@ -141,6 +144,18 @@ class Compiler {
       this.fail(path, "must have a list of at least one schema as anyOf or oneOf");
     // with oneOf, values that several allow are allowed too: schemas that overlap are the writer's business
     return choice(...(alternatives as unknown[]).map((own, i) => this.rule(own, `${path}/anyOf/${i}`))); // prettier-ignore
+  }
+
+  /** One value, written without blanks. */
+  private value(value: unknown, path: string): Rule {
+    let written: string | undefined;
+    try {
+      written = JSON.stringify(value) as string | undefined;
+    } catch {
+      // rings and big integers
+    }
+    if (written === undefined) this.fail(path, `has the value ${show(value)}, which JSON has not`);
+    return literal(written);
   }
 
   private reference(reference: unknown, path: string): Rule {
@@ -252,6 +267,8 @@ class Compiler {
  */
 export function jsonGrammar(schema: unknown = true): TextGrammar {
   const { start, step, ended } = machine(new Compiler(schema).rule(schema, "#"));
+  if (start.length === 0)
+    throw new FormatError("jsonGrammar: the schema at # allows nothing: it refers to itself alone");
   return {
     start,
     step: (state, char) => step(state as Ways, char),
