@@ -55,7 +55,7 @@ describe("DPM-Solver++ (2S) with fresh noise", () => {
         const value = clean(x.get(0, 0) / level.alpha, level.sigma / level.alpha);
         turn = step.next(array(Float64Array.of(value), { shape: [1, 1] }));
       }
-      state = turn.value as typeof state;
+      state = turn.value;
     });
     expect(state.x.get(0, 0)).toBeCloseTo(u, 10);
   });
