@@ -2,7 +2,7 @@
 //   node examples/photographs/restore.mjs              squares of 256 pixels of four photographs, on two cores
 //   node examples/photographs/restore.mjs --side 128   of 128 pixels, a quarter of the time
 //   node examples/photographs/restore.mjs --report     tables and pictures of what is done so far, and no more
-//   node examples/photographs/restore.mjs --quick      one problem on one square of 128 pixels, below a minute
+//   node examples/photographs/restore.mjs --quick      one problem on one square of 128 pixels, about a minute
 // What is done is stored in examples/photographs/out/ and not done again.
 import { fork } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Trains the image network on patches of the photographs for training, a quarter of an hour on an idle core, and stores its weights.
+// Trains the image network on patches of the photographs for training, half an hour on a shared core, and stores its weights.
 //   node examples/photographs/train.mjs [steps]
 // A run that was stopped goes on where it was: the state is stored after every 50 steps in out/.
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
