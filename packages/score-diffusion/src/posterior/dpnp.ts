@@ -20,7 +20,6 @@ import { certifyRound, firstDraws } from "../certify/stationarity.js";
 import { type ForwardModel, type Likelihood, likelihoodOf } from "../forward/forward-model.js";
 import { type LongProcess, drive, driveAsync } from "../sampler/drive.js";
 import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
-import { annealing } from "./annealing.js";
 import { ddsDdim, ddsDdpm, onUnitScale, processOf } from "./dds.js";
 import { effectiveSampleSize, splitRHat } from "./diagnostics.js";
 import { pcsGaussian } from "./pcs-gaussian.js";
