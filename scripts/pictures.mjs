@@ -27,16 +27,18 @@ const size = (svg) =>
 
 // the ordinary plan and the robust one, side by side
 const grid = gridWorld();
-const look = { columns: 5, terminal: [4, 8] };
+const look = { columns: 5, labels: { 4: "goal", 8: "pit" } };
 const plans = [
   valueIteration(grid, { discount: 0.95 }),
   robustValueIteration(grid, totalVariation(0.2, { support: "nominal" }), { discount: 0.95 }),
 ];
 const [left, right] = plans.map(({ values, policy }) => gridPicture(values, policy, look));
 const [width, height] = size(left);
+const heading = (x, text) =>
+  `<text x="${x}" y="20" font-size="16" fill="currentColor">${text}</text>`;
 save(
   "grid-world",
-  `<svg xmlns="http://www.w3.org/2000/svg" width="${2 * width + 24}" height="${height}" viewBox="0 0 ${2 * width + 24} ${height}" role="img" font-family="system-ui, sans-serif"><title>A grid world planned with an exact model, and with one that may be wrong</title>${inner(left)}<g transform="translate(${width + 24})">${inner(right)}</g></svg>`,
+  `<svg xmlns="http://www.w3.org/2000/svg" width="${2 * width + 24}" height="${height + 32}" viewBox="0 0 ${2 * width + 24} ${height + 32}" role="img" font-family="system-ui, sans-serif"><title>A grid world planned with an exact model, and with one that may be wrong</title><rect width="100%" height="100%" fill="#fff"/><g color="#1b1f24">${heading(0, "the model is exact")}${heading(width + 24, "a fifth of each move may go elsewhere")}</g><g transform="translate(0 32)">${inner(left)}</g><g transform="translate(${width + 24} 32)">${inner(right)}</g></svg>`,
 );
 
 // where a query looks while masked pretraining goes on

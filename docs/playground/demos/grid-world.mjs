@@ -20,7 +20,7 @@ export function compute({ radius, slip, discount, support }) {
   return {
     picture: gridPicture(robust.values, robust.policy, {
       columns: COLUMNS,
-      terminal: [4, 8],
+      labels: { 4: "goal", 8: "pit" },
       title: "Robust values and policy",
     }),
     facts: [

@@ -174,7 +174,7 @@ export const robustRl = {
     const { curve, slope, exact } = gapCurve(progress);
     const put = americanPutOnIndex();
     const picture = (values, policy, title) =>
-      gridPicture(values, policy, { columns: 5, terminal: [4, 8], title });
+      gridPicture(values, policy, { columns: 5, labels: { 4: "goal", 8: "pit" }, title });
     return [
       paragraph(
         "A plan is made for a model, and the model is wrong. A robust plan is the best one against the worst kernel within a distance of the model; here the distance is total variation, and nature chooses anew for every state and action.",

@@ -56,9 +56,14 @@ describe("arguments of the wrong kind", () => {
       /trimmedCount: visits/,
     ],
     [
-      "terminal states that are a number",
-      () => gridPicture([1], [0], { columns: 1, terminal: any(1) }),
-      /gridPicture: terminal/,
+      "labels of cells that are a number",
+      () => gridPicture([1], [0], { columns: 1, labels: any(1) }),
+      /gridPicture: labels/,
+    ],
+    [
+      "a label of a cell that is not there",
+      () => gridPicture([1], [0], { columns: 1, labels: { 1: "goal" } }),
+      /gridPicture: labels must name cells 0 to 0, got "1"/,
     ],
     [
       "more steps than can be written down",

@@ -1,11 +1,12 @@
 /** Pictures of grid worlds. */
-import { type ArrayInput, ShapeError } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError } from "@provably/core-tensor";
 import {
   anyString,
-  listOf,
+  mapOf,
   optional,
   wholeNumber,
   flatNumbers,
+  show,
 } from "@provably/core-tensor/internal";
 import { needOptions } from "../internal/options.js";
 import { float64 } from "../internal/read.js";
@@ -21,6 +22,9 @@ function colour(t: number): string {
   return `rgb(${end.map((c) => mix(250, c)).join(",")})`;
 }
 
+const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+const escape = (text: string): string => text.replace(/[&<>]/g, (c) => ENTITIES[c]!);
+
 /**
  * Options of {@link gridPicture}.
  * @category Environments
@@ -28,14 +32,14 @@ function colour(t: number): string {
 export interface GridPictureOptions {
   /** Columns of the grid. */
   readonly columns: number;
-  /** Cells without an arrow. */
-  readonly terminal?: readonly number[];
+  /** Words for cells that have no arrow, such as `{ 4: "goal", 8: "pit" }`, by the number of the cell. */
+  readonly labels?: Readonly<Record<number, string>>;
   readonly title?: string;
 }
 
 const PICTURE = {
   columns: wholeNumber(),
-  terminal: optional(listOf(wholeNumber(0))),
+  labels: optional(mapOf(anyString)),
   title: optional(anyString),
 };
 
@@ -44,15 +48,15 @@ const PICTURE = {
  *
  * @param values - $V$, [rows · columns]
  * @param policy - actions 0 up, 1 right, 2 down, 3 left, [rows · columns]
- * @param options - `columns`; `terminal`, states without an arrow; `title`, read out by screen readers
+ * @param options - `columns`; `labels`, words for cells without an arrow; `title`, read out by screen readers
  * @returns an SVG document, needing neither a browser nor fonts of its own
- * @throws `ShapeError` when sizes do not fit
+ * @throws `ShapeError` when sizes do not fit, `DomainError` for a label of a cell that is not there
  * @example
  * ```ts
  * import { gridPicture, gridWorld, valueIteration } from "@provably/robust-rl";
  *
  * const { values, policy } = valueIteration(gridWorld(), { discount: 0.95 });
- * gridPicture(values, policy, { columns: 5, terminal: [4, 8] }).slice(0, 4); // => "<svg"
+ * gridPicture(values, policy, { columns: 5, labels: { 4: "goal", 8: "pit" } }).slice(0, 4); // => "<svg"
  * ```
  * @category Environments
  */
@@ -63,7 +67,7 @@ export function gridPicture(
 ): string {
   const {
     columns,
-    terminal = [],
+    labels = {},
     title = "Values and policy on a grid",
   } = needOptions<GridPictureOptions>("gridPicture", options, PICTURE);
   checkSizes("gridPicture", { columns });
@@ -73,15 +77,33 @@ export function gridPicture(
     throw new ShapeError(
       `gridPicture: values and policy must have one entry for each cell of ${columns} columns, got ${v.length} and ${actions.length}`,
     );
+  const stray = Object.keys(labels).find((cell) => !Object.hasOwn(v, cell));
+  if (stray !== undefined)
+    throw new DomainError(
+      `gridPicture: labels must name cells 0 to ${v.length - 1}, got ${show(stray)}`,
+    );
   const size = v.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-12);
   const rows = v.length / columns;
   const cells = [...v].map((value, s) => {
     const [x, y] = [(s % columns) * CELL, Math.floor(s / columns) * CELL];
     const ink = Math.abs(value) / size > 0.6 ? "#fff" : "#1b1f24";
-    const arrow = terminal.includes(s) ? "●" : (ARROWS[actions[s]!] ?? "?");
-    return `<rect x="${x}" y="${y}" width="${CELL}" height="${CELL}" fill="${colour(value / size)}" stroke="#888" stroke-width="0.5"/><text x="${x + CELL / 2}" y="${y + CELL / 2 - 2}" fill="${ink}" font-size="24" text-anchor="middle" dominant-baseline="middle">${arrow}</text><text x="${x + CELL / 2}" y="${y + CELL - 9}" fill="${ink}" font-size="12" text-anchor="middle">${value.toFixed(2)}</text>`;
+    const label = labels[s];
+    const text = (dy: number, look: string, words: string): string =>
+      `<text x="${x + CELL / 2}" y="${y + dy}" fill="${ink}" ${look} text-anchor="middle">${words}</text>`;
+    const inside =
+      label === undefined
+        ? text(
+            CELL / 2 - 2,
+            `font-size="24" dominant-baseline="middle"`,
+            ARROWS[actions[s]!] ?? "?",
+          ) + text(CELL - 9, `font-size="12"`, value.toFixed(2))
+        : text(
+            CELL / 2,
+            `font-size="15" font-weight="600" dominant-baseline="middle"`,
+            escape(label),
+          );
+    return `<rect x="${x}" y="${y}" width="${CELL}" height="${CELL}" fill="${colour(value / size)}" stroke="#888" stroke-width="0.5"/>${inside}`;
   });
   const [width, height] = [columns * CELL, rows * CELL];
-  const safe = title.replace(/[&<>]/g, (c) => (c === "&" ? "&amp;" : c === "<" ? "&lt;" : "&gt;"));
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" font-family="system-ui, sans-serif"><title>${safe}</title>${cells.join("")}</svg>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" font-family="system-ui, sans-serif"><title>${escape(title)}</title>${cells.join("")}</svg>`;
 }
