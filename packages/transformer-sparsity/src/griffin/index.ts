@@ -91,13 +91,8 @@ export { magnitudeThreshold, wandaPrune } from "./sparsity/baselines.js";
 export { sparsify, type SparseFeedForward, type SparsityMethod } from "./sparsity/sparsify.js";
 // text
 export { generate, type TextOptions, type TextResult } from "./generate/text.js";
-export {
-  generateTokens,
-  type GeneratedToken,
-  type GenerateOptions,
-  type GenerateResult,
-  type ScoredToken,
-} from "./generate/tokens.js";
+export { generateTokens, type GenerateOptions, type GenerateResult } from "./generate/tokens.js";
+export type { GeneratedToken, ScoredToken } from "./generate/choose.js";
 export {
   generateBatch,
   type BatchOptions,

@@ -10,15 +10,9 @@ import type { LanguageModel } from "../runtime/model.js";
 import { type Prompt, readChunks } from "../sparsity/prompt.js";
 import { type SparseFeedForward, sparseBlocks } from "../sparsity/sparsify.js";
 import { batchStatistics } from "../sparsity/statistic.js";
-import { ban, choose, processed, scored } from "./choose.js";
+import { type GeneratedToken, ban, choose, processed, scored } from "./choose.js";
 import { calibrates, checkIds } from "./scores.js";
-import {
-  type GenerateOptions,
-  type GeneratedToken,
-  type GenerateResult,
-  GENERATE,
-  checkGenerate,
-} from "./tokens.js";
+import { type GenerateOptions, type GenerateResult, GENERATE, checkGenerate } from "./tokens.js";
 
 /**
  * Options of {@link generateBatch}: those of {@link generateTokens} that are of one text as of several.

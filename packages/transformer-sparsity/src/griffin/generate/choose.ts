@@ -8,7 +8,25 @@ import {
   logProbability,
   probabilitiesOf,
 } from "./sampling.js";
-import type { GeneratedToken } from "./tokens.js";
+
+/**
+ * A token and its probability.
+ * @category Text
+ */
+export interface ScoredToken {
+  readonly token: number;
+  /** Natural logarithm of the probability that the model gives the token, before sampling options. */
+  readonly logProb: number;
+}
+
+/**
+ * One generated token.
+ * @category Text
+ */
+export interface GeneratedToken extends ScoredToken {
+  /** The most likely tokens, if asked for. */
+  readonly alternatives: readonly ScoredToken[];
+}
 
 export function choose(
   fn: string,

@@ -18,7 +18,7 @@ import { type ForwardResult, decodeStep, finish } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import type { ExpertSet } from "../sparsity/experts.js";
 import { type Prompt, readChunks } from "../sparsity/prompt.js";
-import { choose, ban, processed, scored } from "./choose.js";
+import { type GeneratedToken, choose, ban, processed, scored } from "./choose.js";
 import type { LogitProcessor } from "./processors.js";
 import { longestPrefix } from "./prefixes.js";
 import { calibrates, checkIds } from "./scores.js";
@@ -79,25 +79,6 @@ export interface GenerateOptions {
   readonly chunkSize?: number;
   /** Stops before the next step, or the next chunk of the prompt, by throwing the signal's reason. */
   readonly signal?: AbortSignal;
-}
-
-/**
- * A token and its probability.
- * @category Text
- */
-export interface ScoredToken {
-  readonly token: number;
-  /** Natural logarithm of the probability that the model gives the token, before sampling options. */
-  readonly logProb: number;
-}
-
-/**
- * One generated token.
- * @category Text
- */
-export interface GeneratedToken extends ScoredToken {
-  /** The most likely tokens, if asked for. */
-  readonly alternatives: readonly ScoredToken[];
 }
 
 /**
@@ -220,7 +201,14 @@ export function* writeOn(
   let steps = 0;
   let stepSeconds = 0;
   const pick = (z: Float32Array, before: readonly number[]): number =>
-    choose(fn, processed(fn, ban(z, bannedTokens), processors, before, prompt.ids.length), before, sampling, key, before.length - prompt.ids.length); // prettier-ignore
+    choose(
+      fn,
+      processed(fn, ban(z, bannedTokens), processors, before, prompt.ids.length),
+      before,
+      sampling,
+      key,
+      before.length - prompt.ids.length,
+    );
   const blocks = (): FeedForward | undefined => sparse?.feedForward;
   const stepper = speculation
     ? speculativeStepper(fn, model, speculation, prompt, pick, blocks)
