@@ -96,7 +96,16 @@ export function conv3d(x: ArrayInput, weights: ArrayInput, options: Conv3dOption
   checkShape(FN, [n, o, ...out], "the result");
   const deep = out[0]!;
   return within(FN, () => {
-    const wide = padding[0] === 0 ? volume : pad(volume, [[0, 0], [0, 0], [padding[0], padding[0]], [0, 0], [0, 0]]); // prettier-ignore
+    const wide =
+      padding[0] === 0
+        ? volume
+        : pad(volume, [
+            [0, 0],
+            [0, 0],
+            [padding[0], padding[0]],
+            [0, 0],
+            [0, 0],
+          ]);
     const parts = Array.from({ length: layers }, (_, t) => {
       const from = t * dilation[0];
       const to = from + (deep - 1) * stride[0] + 1;

@@ -113,7 +113,7 @@ function windowsOf(
 /** The windows, each of its places one entry of the last axis: `[N, C, …, places]`; the padding holds `fill`. */
 function entries({ x, kernel, stride, padding, counts }: Windows, fill: number): NdArray {
   const bare = padding.every((p) => p === 0);
-  const wide = bare ? x : pad(x, [[0, 0], [0, 0], ...padding.map((p) => [p, p] as const)], fill); // prettier-ignore
+  const wide = bare ? x : pad(x, [[0, 0], [0, 0], ...padding.map((p) => [p, p] as const)], fill);
   const parts: NdArray[] = [];
   const walk = (at: readonly number[]): void => {
     const axis = at.length;

@@ -301,7 +301,10 @@ function drawn(
     reward.forEach((row, x) => {
       const top = Math.max(...row);
       share += row[leaders[x]!] === top ? rho[x]! / numSamples : 0;
-      const mass = row.reduce((s, r, y) => s + Math.exp(logReference[x]![y]! + (r - top) / beta), 0); // prettier-ignore
+      const mass = row.reduce(
+        (s, r, y) => s + Math.exp(logReference[x]![y]! + (r - top) / beta),
+        0,
+      );
       best += rho[x]! * (top + beta * Math.log(mass));
     });
     const loss = best - expectation(rho, policy, (x, y) => reward[x]![y]!) + beta * divergence;

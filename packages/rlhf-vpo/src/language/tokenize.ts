@@ -117,7 +117,8 @@ function idsOf(
   encode: (text: string) => Ids,
   boundary: "separate" | "joint",
 ): { readonly prompt: Ids; readonly responses: readonly [Ids, Ids]; readonly joined: boolean } {
-  const read = (text: string): Ids => check(where, "what encode gives", encode(text), numberList as never); // prettier-ignore
+  const read = (text: string): Ids =>
+    check(where, "what encode gives", encode(text), numberList as never);
   const own = read(prompt);
   if (boundary === "separate")
     return { prompt: own, responses: [read(responses[0]), read(responses[1])], joined: false };

@@ -163,9 +163,11 @@ function optimizerOf<P>(options: TrainPreferencesOptions<P>): Optimizer<never> {
   const { optimizer, learningRate = 1e-4, weightDecay = 0 } = options;
   if (optimizer === undefined)
     return adamw(
-      typeof learningRate === "number" ? learningRate : (step: number) => check(fn, "learningRate", learningRate(step), nonNegativeNumber),
+      typeof learningRate === "number"
+        ? learningRate
+        : (step: number) => check(fn, "learningRate", learningRate(step), nonNegativeNumber),
       { weightDecay },
-    ) as unknown as Optimizer<never>; // prettier-ignore
+    ) as unknown as Optimizer<never>;
   for (const name of ["learningRate", "weightDecay"] as const)
     if (options[name] !== undefined)
       throw new DomainError(`${fn}: ${name} is that of AdamW; give it to the optimizer instead`);

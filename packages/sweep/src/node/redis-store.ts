@@ -48,7 +48,13 @@ export function storeIn(
         const found = new Set<string>();
         let cursor = "0";
         do {
-          const [next, keys] = await c.scan(cursor, "MATCH", `${literal(prefix + start)}*`, "COUNT", 1000); // prettier-ignore
+          const [next, keys] = await c.scan(
+            cursor,
+            "MATCH",
+            `${literal(prefix + start)}*`,
+            "COUNT",
+            1000,
+          );
           for (const key of keys) found.add(key.slice(prefix.length));
           cursor = next;
         } while (cursor !== "0");

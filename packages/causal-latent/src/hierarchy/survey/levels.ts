@@ -90,7 +90,8 @@ export function levelOf(
     const equal = withAgreement(s, p, k, rated, nearAgreement);
     if (equal !== undefined && (form === "equal" || size * (plain.misfit - equal.misfit) > price)) {
       const turned = turn(equal.loadings, p, k);
-      if (form === "equal" || tells(turned, p)) return levelFrom(equal, turned, p, k, "equal", settings); // prettier-ignore
+      if (form === "equal" || tells(turned, p))
+        return levelFrom(equal, turned, p, k, "equal", settings);
     }
   }
   const turned = turn(plain.loadings, p, k);

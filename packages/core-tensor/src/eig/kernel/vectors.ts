@@ -131,8 +131,16 @@ function solvePair(
   const [a, b] = [t[row * n + row]! - re, t[row * n + row + 1]!];
   const [c, d] = [t[(row + 1) * n + row]!, t[(row + 1) * n + row + 1]! - re];
   const [r0, i0, r1, i1] = right;
-  const upper: Equation = [[a, -im], [b, 0], [r0, i0]]; // prettier-ignore
-  const lower: Equation = [[c, 0], [d, -im], [r1, i1]]; // prettier-ignore
+  const upper: Equation = [
+    [a, -im],
+    [b, 0],
+    [r0, i0],
+  ];
+  const lower: Equation = [
+    [c, 0],
+    [d, -im],
+    [r1, i1],
+  ];
   const upperFirst = Math.abs(a) + Math.abs(im) >= Math.abs(c);
   const [[p, q, u], [v, w, y]] = upperFirst ? [upper, lower] : [lower, upper];
   const pivot = awayFromZero(...p, least);
