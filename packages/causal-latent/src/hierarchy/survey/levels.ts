@@ -90,7 +90,8 @@ export function levelOf(
     const equal = withAgreement(s, p, k, rated, nearAgreement);
     if (equal !== undefined && (form === "equal" || size * (plain.misfit - equal.misfit) > price)) {
       const turned = turn(equal.loadings, p, k);
-      if (form === "equal" || tells(turned, p))
+      const plainly = (): Turned => turn(without(s, p, k + 1).loadings, p, k + 1);
+      if (form === "equal" || (tells(turned, p) && isNoContrast(k, plainly)))
         return levelFrom(equal, turned, p, k, "equal", settings);
     }
   }
@@ -105,7 +106,14 @@ export function levelOf(
   const numRated = rated!.reduce((sum, a) => sum + a, 0);
   const mean = agreement.reduce((sum, a, i) => sum + a * rated![i]!, 0) / numRated;
   const uneven = agreement.reduce((sum, a, i) => sum + (a - mean * rated![i]!) ** 2, 0);
-  if (form !== "direction" && !(tells(apart, p) && apart.departure + uneven < turned.departure))
+  if (
+    form !== "direction" &&
+    !(
+      isNoContrast(k - 1, () => turned) &&
+      tells(apart, p) &&
+      apart.departure + uneven < turned.departure
+    )
+  )
     return levelFrom(plain, turned, p, k, "none", settings);
   const explained = agreement.reduce((sum, a) => sum + a * a, 0) / numRated;
   return levelFrom({ ...plain, variance: explained }, apart, p, k, "direction", settings);
@@ -114,6 +122,14 @@ export function levelOf(
 /** Whether reversed items tell agreement from what groups have in common. */
 const tells = ({ numReversed }: Turned, p: number): boolean =>
   numReversed >= Math.max(2, REVERSED * p);
+
+/**
+ * Whether items are reversed in the plain factors too, as many as one latent and agreement together: two groups without reversed items are, by
+ * another name, agreement and one latent between the groups, in which half of the items look reversed. With more latents such contrasts are
+ * no simple structure.
+ */
+const isNoContrast = (numLatents: number, plain: () => Turned): boolean =>
+  numLatents > 1 || plain().numReversed > 1;
 
 function levelFrom(
   fit: Agreeing,
