@@ -51,6 +51,7 @@ export interface SweepOptions<C extends Case = Case> {
   readonly retries?: number;
   /** Share of tasks that is computed again, by another worker where there is one, and compared bit for bit; default 0. */
   readonly audit?: number;
+  /** Called when something was answered, or something outside is waited for, a few times a second at most. */
   readonly onProgress?: (progress: SweepProgress) => void;
   /** Ends the sweep; what is answered is in the store. */
   readonly signal?: AbortSignal;

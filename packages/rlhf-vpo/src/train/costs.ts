@@ -1,12 +1,11 @@
 /** What an online run cost, where the true reward is known. */
 import { type ArrayInput, type NdArray, array } from "@provably/core-tensor";
 import {
-  anything,
   check,
   checkOptions,
-  flatNumbers,
   positiveNumber,
   recordWith,
+  tensor,
 } from "@provably/core-tensor/internal";
 import { finite } from "../arrays.js";
 import { type PreferenceProblem, flattenProblem } from "../exact/problem.js";
@@ -66,7 +65,7 @@ export function onlineCosts(
   const flat = flattenProblem(fn, problem, { allowSame: true });
   const { prompts, responses } = flat;
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
-  check(fn, "run", run, recordWith({ data: anything, policies: anything }));
+  check(fn, "run", run, recordWith({ data: tensor, policies: tensor }));
   const rounds = run.policies.shape[0] ?? 0;
   const cells = prompts * responses;
   const policies = finite(fn, "run.policies", run.policies, [rounds, prompts, responses]);
@@ -79,7 +78,7 @@ export function onlineCosts(
     const policy = table(policies.slice(t * cells, (t + 1) * cells));
     return (sum += suboptimality(reward, policy, reference, { beta, promptDistribution }));
   });
-  const asked = flatNumbers(run.data).subarray(4 * flat.pairs.total);
+  const asked = finite(fn, "run.data", run.data).subarray(4 * flat.pairs.total);
   const costs = {
     queries: asked.length / 4,
     selfComparisons: 0,

@@ -31,6 +31,9 @@ export interface Runner {
  */
 export interface Engine {
   readonly kind: "inline" | "threads" | "workers" | "queue";
-  /** For {@link sweep}: makes the engine ready. */
+  /**
+   * For {@link sweep}: makes the engine ready.
+   * @internal
+   */
   readonly open: (context: EngineContext) => Promise<Runner>;
 }

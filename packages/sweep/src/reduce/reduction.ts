@@ -45,7 +45,10 @@ export interface Accumulator<T> {
  */
 export interface Reduction {
   readonly name: keyof Reduced;
-  /** For the engine: a place for the values of one case. */
+  /**
+   * For the engine: a place for the values of one case.
+   * @internal
+   */
   readonly make: (numReplicates: number) => Accumulator<unknown>;
 }
 

@@ -1,6 +1,6 @@
 /** All reductions of a sweep: fed with results in any order, read case by case. */
 import { DomainError } from "@provably/core-tensor";
-import { show } from "@provably/core-tensor/internal";
+import { isRecord, show } from "@provably/core-tensor/internal";
 import type { Accumulator, Reduced, Reduction } from "./reduction.js";
 
 /** Reductions by the field that they take; a dot leads into records. */
@@ -21,7 +21,16 @@ export function reducer(fields: ReduceFields, numReplicates: number): Reducer {
   }));
   const cases = new Map<number, Accumulator<unknown>[][]>();
   const make = () =>
-    wanted.map(({ reductions }) => reductions.map((reduction) => reduction.make(numReplicates)));
+    wanted.map(({ field, reductions }) =>
+      reductions.map((reduction) => {
+        const accumulator: unknown = reduction.make(numReplicates);
+        if (isRecord(accumulator) && typeof accumulator["add"] === "function")
+          return accumulator as unknown as Accumulator<unknown>;
+        throw new DomainError(
+          `sweep: reduce.${field} must hold what mean, quantiles or collect give, got ${show(reduction)}`,
+        );
+      }),
+    );
   const at = (caseIndex: number): Accumulator<unknown>[][] => {
     if (!cases.has(caseIndex)) cases.set(caseIndex, make());
     return cases.get(caseIndex)!;

@@ -9,6 +9,7 @@
 export interface Store {
   /** The bytes under a name, or undefined. */
   readonly get: (name: string) => Promise<Uint8Array | undefined>;
+  /** Keeps bytes under a name, whole or not at all. */
   readonly put: (name: string, bytes: Uint8Array) => Promise<void>;
   /** All names that begin so, in any order. */
   readonly list: (prefix: string) => Promise<readonly string[]>;

@@ -46,6 +46,15 @@ export function filesFromMemory(files: Readonly<Record<string, Uint8Array | Blob
     async read(name, from, to) {
       const file = find(name);
       if (file === undefined) throw new FormatError(`filesFromMemory: there is no file "${name}"`);
+      if (
+        file instanceof Uint8Array &&
+        file.length === 0 &&
+        file.buffer.byteLength === 0 &&
+        from !== to
+      )
+        throw new FormatError(
+          `filesFromMemory: the file "${name}" has no bytes; was its buffer transferred to a worker?`,
+        );
       return file instanceof Uint8Array
         ? file.subarray(from, to)
         : new Uint8Array(await file.slice(from, to).arrayBuffer());

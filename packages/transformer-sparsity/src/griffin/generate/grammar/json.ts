@@ -1,5 +1,5 @@
 /** The grammar of JSON, of any value or of those that a schema allows. */
-import { FormatError } from "@provably/core-tensor";
+import { DomainError, FormatError } from "@provably/core-tensor";
 import { isRecord, show } from "@provably/core-tensor/internal";
 import {
   type Rule,
@@ -266,12 +266,18 @@ class Compiler {
  * @category Text
  */
 export function jsonGrammar(schema: unknown = true): TextGrammar {
-  const { start, step, ended } = machine(new Compiler(schema).rule(schema, "#"));
+  const { start, step, ended, isWays } = machine(new Compiler(schema).rule(schema, "#"));
   if (start.length === 0)
     throw new FormatError("jsonGrammar: the schema at # allows nothing: it refers to itself alone");
+  const known = (argument: string, x: unknown): Ways => {
+    if (isWays(x)) return x;
+    throw new DomainError(
+      `jsonGrammar: ${argument} must be the start or come from step of the same grammar, got ${show(x)}`,
+    );
+  };
   return {
     start,
-    step: (state, char) => step(state as Ways, char),
-    ended: (state) => ended(state as Ways),
+    step: (state, char) => step(known("state", state), char),
+    ended: (state) => ended(known("state", state)),
   };
 }

@@ -81,13 +81,19 @@ export function machine(start: Rule) {
     for (const stack of stacks) open(stack, into, seen);
     return [...into];
   };
+  const made = new WeakSet<Ways>();
+  const noted = (ways: Ways): Ways => {
+    made.add(ways);
+    return ways;
+  };
   return {
-    start: opened([push(start, null)]),
+    isWays: (x: unknown): x is Ways => typeof x === "object" && x !== null && made.has(x as Ways),
+    start: noted(opened([push(start, null)])),
     step(ways: Ways, char: string): Ways | undefined {
       const next = new Set<Stack | null>();
       for (const stack of ways)
         if (stack?.rule.kind === "chars" && stack.rule.has(char)) next.add(stack.rest);
-      return next.size === 0 ? undefined : opened(next);
+      return next.size === 0 ? undefined : noted(opened(next));
     },
     ended: (ways: Ways): boolean => ways.includes(null),
   };
