@@ -35,6 +35,9 @@ function graphs(): Map<string, Graph> {
   return found;
 }
 
+/** Whose programs on devices are refused: places that are known only when they run are checked where the elements are. */
+const WITHOUT = new Set(["gatherNd"]);
+
 describe("forms on devices", () => {
   const all = graphs();
 
@@ -43,6 +46,10 @@ describe("forms on devices", () => {
   });
 
   it("exist for everything that these functions do", () => {
-    for (const [name, graph] of all) expect(withoutForm(graph), name).toEqual([]);
+    for (const [name, graph] of all)
+      expect(
+        withoutForm(graph).filter((primitive) => !WITHOUT.has(primitive)),
+        name,
+      ).toEqual([]);
   });
 });
