@@ -27,7 +27,10 @@ import {
  * @category Arrays
  */
 export interface NdArray<D extends DType = DType> {
-  /** Storage; shared between views. Read only. */
+  /**
+   * Storage; shared between views. Read only, which no engine can enforce: operations that were called before, and copies of large matrices that
+   * products keep, may or may not see what is written into it. {@link toTypedArray} gives elements to write to.
+   */
   readonly data: TypedArrayOf[D];
   /** Extents, outermost first. */
   readonly shape: Shape;
