@@ -29,7 +29,7 @@ import {
 export interface NdArray<D extends DType = DType> {
   /**
    * Storage; shared between views. Read only, which no engine can enforce: operations that were called before, and copies of large matrices that
-   * products keep, may or may not see what is written into it. {@link toTypedArray} gives elements to write to.
+   * products keep, may or may not see what is written into it. `toTypedArray` gives elements to write to.
    */
   readonly data: TypedArrayOf[D];
   /** Extents, outermost first. */
