@@ -8,6 +8,7 @@ import {
   checkOptions,
   mapOf,
   satisfying,
+  wholeNumber,
 } from "@provably/core-tensor/internal";
 
 /**
@@ -46,6 +47,8 @@ export function filesFromMemory(files: Readonly<Record<string, Uint8Array | Blob
     async read(name, from, to) {
       const file = find(name);
       if (file === undefined) throw new FormatError(`filesFromMemory: there is no file "${name}"`);
+      check("filesFromMemory", "from", from, wholeNumber(0));
+      check("filesFromMemory", "to", to, wholeNumber(0));
       if (
         file instanceof Uint8Array &&
         file.length === 0 &&
