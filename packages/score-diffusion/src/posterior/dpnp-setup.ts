@@ -96,7 +96,7 @@ export interface DpnpOptions {
     readonly metric: number;
     readonly state: DpnpState;
   }) => void;
-  /** Stops between two rounds; {@link dpnpAsync} also within one. The synchronous form holds the thread, so that only a callback can abort it. */
+  /** Stops between two rounds; `dpnpAsync` also within one. The synchronous form holds the thread, so that only a callback can abort it. */
   readonly signal?: AbortSignal;
 }
 
