@@ -47,8 +47,8 @@ export function filesFromMemory(files: Readonly<Record<string, Uint8Array | Blob
     async read(name, from, to) {
       const file = find(name);
       if (file === undefined) throw new FormatError(`filesFromMemory: there is no file "${name}"`);
-      check("filesFromMemory", "from", from, wholeNumber(0));
-      check("filesFromMemory", "to", to, wholeNumber(0));
+      check("filesFromMemory", "from", from, wholeNumber(0, Number.MAX_SAFE_INTEGER));
+      check("filesFromMemory", "to", to, wholeNumber(0, Number.MAX_SAFE_INTEGER));
       if (
         file instanceof Uint8Array &&
         file.length === 0 &&
