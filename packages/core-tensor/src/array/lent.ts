@@ -9,6 +9,17 @@ export function markLent<T extends TypedArray>(data: T): T {
   return data;
 }
 
+export const isLent = (data: TypedArray): boolean => lent.has(data);
+
+const awaited = new WeakSet<TypedArray>();
+
+/** Notes that something which is computed later reads the storage as it is now. */
+export function markAwaited(data: TypedArray): void {
+  awaited.add(data);
+}
+
+export const isAwaited = (data: TypedArray): boolean => awaited.has(data);
+
 /** Whether nobody has storage to write to any more: it takes up its buffer, and did not come in uncopied. */
 export function isOurs(data: TypedArray): boolean {
   return data.byteLength === data.buffer.byteLength && !lent.has(data);

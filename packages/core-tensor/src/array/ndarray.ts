@@ -7,6 +7,7 @@
 import { show } from "../check/index.js";
 import { AxisError, DTypeError, ImmutableError, ShapeError } from "../errors.js";
 import { ARRAY } from "./copies.js";
+import { isAwaited, isLent, markLent } from "./lent.js";
 import { type DType, type TypedArray, type TypedArrayOf, allocate } from "./dtype.js";
 import { formatArray } from "./print.js";
 import {
@@ -28,8 +29,8 @@ import {
  */
 export interface NdArray<D extends DType = DType> {
   /**
-   * Storage; shared between views. Read only, which no engine can enforce: operations that were called before, and copies of large matrices that
-   * products keep, may or may not see what is written into it. `toTypedArray` gives elements to write to.
+   * Storage; shared between views. Read only, which no engine can enforce: results of earlier calls never change with it, later calls on this array
+   * see what was written, views may. `toTypedArray` gives elements to write to.
    */
   readonly data: TypedArrayOf[D];
   /** Extents, outermost first. */
@@ -84,16 +85,49 @@ export interface NdArray<D extends DType = DType> {
  */
 export type NestedNumbers = number | readonly NestedNumbers[];
 
+/** From so many elements on it is noticed when others read the storage; smaller ones are copied where something keeps or awaits them. */
+const GUARDED = 8192;
+
+const LENDING: PropertyDescriptor & ThisType<DenseArray> = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return this.lend();
+  },
+};
+
 /** The concrete array. Not exported by the package: arrays are made by functions. */
 export class DenseArray<D extends DType = DType> implements NdArray<D> {
+  declare readonly data: TypedArrayOf[D];
+  #storage: TypedArrayOf[D];
+
   constructor(
-    readonly data: TypedArrayOf[D],
+    data: TypedArrayOf[D],
     readonly dtype: D,
     readonly shape: Shape,
     readonly stride: readonly number[],
     readonly offset: number,
     readonly size: number,
-  ) {}
+  ) {
+    this.#storage = data;
+    // own properties, both: a structured clone has them
+    if (data.length < GUARDED) this.data = data;
+    else Object.defineProperty(this, "data", LENDING);
+  }
+
+  /** The elements' place, for this package's own reading. */
+  get storage(): TypedArrayOf[D] {
+    return this.#storage;
+  }
+
+  /** The storage for others, who may write into it: a copy where something still reads what is there now. */
+  lend(): TypedArrayOf[D] {
+    if (!isLent(this.#storage)) {
+      if (isAwaited(this.#storage)) this.#storage = this.#storage.slice() as TypedArrayOf[D];
+      markLent(this.#storage);
+    }
+    return this.#storage;
+  }
 
   static {
     Object.defineProperty(this.prototype, ARRAY, { value: true });
@@ -116,7 +150,7 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
   }
 
   get(...indices: number[]): number {
-    return this.data[this.index(...indices)]!;
+    return this.storage[this.index(...indices)]!;
   }
 
   set(): never {
@@ -125,7 +159,7 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
     );
   }
 
-  lo(...starts: number[]): NdArray<D> {
+  lo(...starts: number[]): DenseArray<D> {
     const start = this.shape.map((extent, i) => clampIndex(starts[i] ?? 0, extent));
     return view(
       this,
@@ -135,7 +169,7 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
     );
   }
 
-  hi(...ends: number[]): NdArray<D> {
+  hi(...ends: number[]): DenseArray<D> {
     return view(
       this,
       this.shape.map((extent, i) => clampIndex(ends[i] ?? extent, extent)),
@@ -144,7 +178,7 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
     );
   }
 
-  step(...steps: number[]): NdArray<D> {
+  step(...steps: number[]): DenseArray<D> {
     let offset = this.offset;
     const shape = this.shape.map((extent, i) => {
       const by = steps[i] ?? 1;
@@ -157,7 +191,7 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
     return view(this, shape, stride, sizeOf(shape) === 0 ? this.offset : offset);
   }
 
-  transpose(...axes: number[]): NdArray<D> {
+  transpose(...axes: number[]): DenseArray<D> {
     const order = axes.length === 0 ? this.shape.map((_, i) => this.shape.length - 1 - i) : axes;
     if (
       order.length !== this.shape.length ||
@@ -175,11 +209,11 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
     );
   }
 
-  get T(): NdArray<D> {
+  get T(): DenseArray<D> {
     return this.transpose();
   }
 
-  pick(...indices: (number | null)[]): NdArray<D> {
+  pick(...indices: (number | null)[]): DenseArray<D> {
     const kept = this.shape
       .map((_, i) => i)
       .filter((i) => (indices[i] ?? null) === null || indices[i]! < 0);
@@ -199,7 +233,7 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
   toArray(): NestedNumbers {
     const walk = (axis: number, at: number): NestedNumbers =>
       axis === this.shape.length
-        ? this.data[at]!
+        ? this.storage[at]!
         : Array.from({ length: this.shape[axis]! }, (_, i) =>
             walk(axis + 1, at + i * this.stride[axis]!),
           );
@@ -245,7 +279,7 @@ function clampIndex(i: number, extent: number): number {
  * elements are still to be computed has not.
  */
 export function isLost(x: DenseArray & { readonly isPending?: boolean }): boolean {
-  return x.isPending !== true && x.data.length === 0 && x.size > 0;
+  return x.isPending !== true && x.storage.length === 0 && x.size > 0;
 }
 
 /** Row-major array over storage that belongs to it alone. */
@@ -264,17 +298,17 @@ export function view<D extends DType>(
   stride: readonly number[],
   offset: number,
 ): DenseArray<D> {
-  return new DenseArray(x.data, x.dtype, shape, stride, offset, sizeOf(shape));
+  return new DenseArray(x.storage, x.dtype, shape, stride, offset, sizeOf(shape));
 }
 
 /** The elements in row-major order: the storage itself where that is already so, else a copy. Never written to. */
 export function rowMajorData<D extends DType>(x: DenseArray<D>): TypedArrayOf[D] {
   if (isRowMajor(x.shape, x.stride)) {
-    if (x.offset === 0 && x.data.length === x.size) return x.data;
-    return x.data.subarray(x.offset, x.offset + x.size) as TypedArrayOf[D];
+    if (x.offset === 0 && x.storage.length === x.size) return x.storage;
+    return x.storage.subarray(x.offset, x.offset + x.size) as TypedArrayOf[D];
   }
   const out = allocate(x.dtype, x.size);
-  copyStrided(x.data, x.shape, x.stride, x.offset, out);
+  copyStrided(x.storage, x.shape, x.stride, x.offset, out);
   return out;
 }
 

@@ -1,5 +1,6 @@
 /** Operations that are written down, and the arrays that stand for their results until somebody reads them. */
 import type { DType, TypedArray, TypedArrayOf } from "../array/dtype.js";
+import { isAwaited, markLent } from "../array/lent.js";
 import { DenseArray } from "../array/ndarray.js";
 import { type Shape, rowMajorStrides } from "../array/shape.js";
 import type { Primitive } from "../trace/primitive.js";
@@ -68,21 +69,38 @@ const NONE: Readonly<Record<PendingType, TypedArray>> = {
 /** The array that a node is to its user: reading the elements computes them. */
 export class RecordedArray extends DenseArray {
   readonly #node: PendingNode;
+  readonly #compute: (node: PendingNode) => void;
+  /** Elements that others may have written into. */
+  #lent: TypedArrayOf[DType] | undefined;
 
   constructor(node: PendingNode, compute: (node: PendingNode) => void) {
     const { dtype, shape, size } = node;
     super(NONE[dtype], dtype, shape, rowMajorStrides(shape), 0, size);
     this.#node = node;
+    this.#compute = compute;
     Object.defineProperty(this, "data", {
       configurable: true,
       enumerable: true,
-      get: () => this.#elements(compute),
+      get: () => this.lend(),
     });
+  }
+
+  override get storage(): TypedArrayOf[DType] {
+    return this.#lent ?? this.#elements();
+  }
+
+  override lend(): TypedArrayOf[DType] {
+    if (this.#lent === undefined) {
+      const data = this.#elements();
+      this.#lent = this.#node.numReaders > 0 || isAwaited(data) ? data.slice() : data;
+      markLent(this.#lent);
+    }
+    return this.#lent;
   }
 
   /** The node behind an array, unless it is an ordinary one. */
   static nodeOf(x: DenseArray): PendingNode | undefined {
-    return #node in x ? x.#node : undefined;
+    return #node in x && x.#lent === undefined ? x.#node : undefined;
   }
 
   /** Whether the elements are still to be computed. */
@@ -90,10 +108,8 @@ export class RecordedArray extends DenseArray {
     return this.#node.isPending;
   }
 
-  #elements(compute: (node: PendingNode) => void): TypedArrayOf[DType] {
-    if (this.#node.data === undefined) compute(this.#node);
-    const value = this.#node.data!;
-    Object.defineProperty(this, "data", { value, enumerable: true, configurable: true });
-    return value;
+  #elements(): TypedArrayOf[DType] {
+    if (this.#node.data === undefined) this.#compute(this.#node);
+    return this.#node.data!;
   }
 }

@@ -4,18 +4,17 @@
  */
 import { DenseArray, dense, rowMajorData } from "../array/ndarray.js";
 import type { DType } from "../array/dtype.js";
-import { isOurs } from "../array/lent.js";
+import { isOurs, markAwaited } from "../array/lent.js";
 import { sameShape, sizeOf } from "../array/shape.js";
-import { ShapeError } from "../errors.js";
 import { simdLevel } from "../exec/wasm/runtime.js";
 import { stepsOf } from "../forms/vector.js";
 import type { Aval, Primitive } from "../trace/primitive.js";
 import { type Operand, PendingNode, type PendingType, RecordedArray } from "./node.js";
 import { groupOf, planFor } from "./plan.js";
-import { lostLeaf, runByHand, runLoop } from "./run.js";
+import { runByHand, runLoop } from "./run.js";
 
 /** Arrays up to this size are copied when an operation is written down. */
-const SMALL = 1024;
+const SMALL = 8191;
 
 /** Most operations, and most arrays from outside, in what leads to one result. */
 const MAX_NODES = 48;
@@ -61,13 +60,7 @@ function wait(node: PendingNode, array: RecordedArray): void {
   waitingBytes += bytesHeld(node);
   collected.register(array, node, node);
   while (waiting.size > MAX_WAITING || (waitingBytes > MAX_WAITING_BYTES && waiting.size > 1)) {
-    const oldest = waiting.values().next().value!;
-    try {
-      compute(oldest);
-    } catch {
-      // whoever reads it hears of it: this call has nothing to do with it
-      leave(oldest);
-    }
+    compute(waiting.values().next().value!);
   }
 }
 
@@ -120,10 +113,10 @@ export function record(
       return fits ? node : x;
     }
     // the types were looked at above
-    if (x.size === 1) return { value: x.data[x.offset]!, dtype: x.dtype as PendingType };
+    if (x.size === 1) return { value: x.storage[x.offset]!, dtype: x.dtype as PendingType };
     const isPlain = Object.getPrototypeOf(x) === DenseArray.prototype;
-    if (isPlain && isOurs(x.data)) return x;
     if (x.size <= SMALL) return dense<DType>(rowMajorData(x).slice(), x.dtype, x.shape);
+    if (isPlain && isOurs(x.storage)) return twinOf(x);
     mayWait = false;
     return x;
   });
@@ -153,10 +146,23 @@ export function record(
     if (x instanceof PendingNode && x.isPending) {
       x.numReaders++;
       leave(x);
-    }
+    } else if (x instanceof PendingNode) markAwaited(x.data!);
   const array = new RecordedArray(node, compute);
   wait(node, array);
   return array;
+}
+
+const twins = new WeakMap<DenseArray, DenseArray>();
+
+/** An array that keeps the storage as it is now, whatever others do with that of `x` later. */
+function twinOf(x: DenseArray): DenseArray {
+  let twin = twins.get(x);
+  if (twin === undefined || twin.storage !== x.storage) {
+    twin = new DenseArray<DType>(x.storage, x.dtype, x.shape, x.stride, x.offset, x.size);
+    twins.set(x, twin);
+    markAwaited(x.storage);
+  }
+  return twin;
 }
 
 /** Upper bounds of what leads to an operation on these operands. */
@@ -222,19 +228,12 @@ function withRelatives(node: PendingNode): PendingNode[] {
 export function compute(node: PendingNode): void {
   // it was computed before and not kept: next time it will be
   node.place?.keep();
-  const wanted = withRelatives(node);
-  // a relative that cannot be computed any more is no concern of this one
-  settle(wanted.length > 1 && lostLeaf(groupOf(wanted)) ? [node] : wanted);
+  settle(withRelatives(node));
 }
 
 /** Computes some nodes of one shape and width. */
 function settle(wanted: readonly PendingNode[]): void {
   const group = groupOf(wanted);
-  const lost = lostLeaf(group);
-  if (lost !== undefined)
-    throw new ShapeError(
-      `${lost}: an array has no storage any more; was its buffer transferred to a worker?`,
-    );
   const { nodes } = group;
   const plan = planFor(
     group,

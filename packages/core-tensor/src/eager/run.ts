@@ -1,6 +1,6 @@
 /** Running the loop of a group: tiles of the arrays go through the scratch memory, results come out. */
 import { type DType, type TypedArray, allocate } from "../array/dtype.js";
-import { DenseArray, dense, isLost, rowMajorData } from "../array/ndarray.js";
+import { DenseArray, dense, rowMajorData } from "../array/ndarray.js";
 import { SCRATCH_START, reserve, scratchF32, scratchF64, scratchU8 } from "../exec/wasm/runtime.js";
 import { scalar } from "../trace/input.js";
 import { type Operand, PendingNode, type PendingType, type Uniform } from "./node.js";
@@ -18,13 +18,6 @@ const aligned = (bytes: number): number => Math.ceil((bytes + SLACK) / 64) * 64;
 
 function viewOf(dtype: PendingType): TypedArray {
   return dtype === "float32" ? scratchF32 : dtype === "float64" ? scratchF64 : scratchU8;
-}
-
-/** The operation whose operand has been transferred away since it was written down, if there is one. */
-export function lostLeaf({ nodes, leaves }: Group): string | undefined {
-  const lost = leaves.find((x) => x instanceof DenseArray && isLost(x));
-  const reader = nodes.find((node) => node.operands.some((x) => x === lost)) ?? nodes[0]!;
-  return lost && reader.primitive.name;
 }
 
 /** The elements of what the loop stores; undefined where the scratch memory cannot hold a step of it. */
@@ -109,5 +102,5 @@ export function runByHand({ nodes }: Group): TypedArray[] {
       primitive.wasm?.(inputs, undefined, [node]) ?? primitive.evaluate(inputs, undefined, [node]);
     results.set(node, y!);
   }
-  return nodes.map((node) => results.get(node)!.data);
+  return nodes.map((node) => results.get(node)!.storage);
 }

@@ -19,7 +19,7 @@ export function formatAval({ shape, dtype }: Aval): string {
 export function formatValue(x: Value): string {
   if (x.constant === undefined) return `%${x.id}`;
   return x.constant.size === 1
-    ? String(x.constant.data[x.constant.offset])
+    ? String(x.constant.storage[x.constant.offset])
     : `const %${x.id} ${formatAval(x)}`;
 }
 

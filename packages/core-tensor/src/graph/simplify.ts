@@ -71,7 +71,7 @@ export function uniformValue(x: Value): number | undefined {
   const c = x.constant;
   if (c === undefined || c.size === 0) return undefined;
   return c.size === 1 || c.shape.every((extent, i) => extent === 1 || c.stride[i] === 0)
-    ? c.data[c.offset]
+    ? c.storage[c.offset]
     : undefined;
 }
 

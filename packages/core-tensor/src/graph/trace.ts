@@ -1,5 +1,5 @@
 /** Tracing: running a function once on arrays without elements, and writing down what it does. */
-import type { NdArray } from "../array/ndarray.js";
+import type { DenseArray, NdArray } from "../array/ndarray.js";
 import { TracerLeakError } from "../errors.js";
 import type { Aval, Primitive } from "../trace/primitive.js";
 import { Trace, Tracer } from "../trace/tracer.js";
@@ -48,7 +48,7 @@ class GraphTrace extends Trace {
       return value;
     }
     // there are two kinds of arrays, and this is not a tracer
-    return this.builder.constant(x);
+    return this.builder.constant(x as DenseArray);
   }
 }
 

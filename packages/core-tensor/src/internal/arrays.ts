@@ -1,6 +1,6 @@
 /** Guards of arrays and of flat numbers. */
 import { TWO_COPIES, isBranded } from "../array/copies.js";
-import type { NdArray } from "../array/ndarray.js";
+import { DenseArray, type NdArray } from "../array/ndarray.js";
 import { kindOf } from "../array/realm.js";
 import { isRowMajor } from "../array/shape.js";
 import { type Guard, anyNumber, listOf, satisfying } from "../check/index.js";
@@ -67,6 +67,9 @@ export const rngKey = /* @__PURE__ */ satisfying<RngKey>(
 /** The numbers of a float64 array in row-major order: its own storage where they lie there in that order, else a copy. To be read only. */
 export function flatNumbers(x: NdArray): Float64Array {
   return isRowMajor(x.shape, x.stride)
-    ? (x.data as Float64Array).subarray(x.offset, x.offset + x.size)
+    ? ((x instanceof DenseArray ? x.storage : x.data) as Float64Array).subarray(
+        x.offset,
+        x.offset + x.size,
+      )
     : (toTypedArray(x) as Float64Array);
 }

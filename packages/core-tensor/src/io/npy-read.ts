@@ -123,7 +123,7 @@ function rowMajorPlaces(shape: readonly number[]): ArrayLike<number> {
     "float64",
     [...shape].reverse(),
   );
-  return rowMajorData(transpose(file));
+  return rowMajorData(file.transpose());
 }
 
 /**

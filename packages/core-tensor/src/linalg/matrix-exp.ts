@@ -17,7 +17,7 @@ import { slice } from "../ops/slice.js";
 import { stopGradient } from "../ops/stop-gradient.js";
 import { bindOne } from "../trace/bind.js";
 import { convert } from "../trace/elementwise.js";
-import type { ArrayInput } from "../trace/input.js";
+import { type ArrayInput, toConcrete } from "../trace/input.js";
 import type { Primitive } from "../trace/primitive.js";
 import { squareExtent, toMatrix } from "./matrices.js";
 import { solve } from "./solve.js";
@@ -42,7 +42,7 @@ const primitive: Primitive = {
     const data = allocate(out!.dtype, sizeOf(out!.shape));
     for (let at = 0; at < data.length; at += n * n) {
       const matrix = dense<DType>(flat.slice(at, at + n * n), out!.dtype, [n, n]);
-      data.set(rowMajorData(exponential(matrix, n)), at);
+      data.set(rowMajorData(toConcrete("matrixExp", exponential(matrix, n))), at);
     }
     return [dense<DType>(data, out!.dtype, out!.shape)];
   },

@@ -273,7 +273,7 @@ function filledLike<D extends DType>(
   const type = checkOptions(fn, options as CreateOptions, LIKE).dtype ?? dtype;
   const data = allocate(type, sizeOf(shape));
   data.fill(type === "bool" ? Number(value !== 0) : value);
-  return dense<DType>(data, type, shape) as NdArray<D>;
+  return dense<DType>(data, type, shape) as unknown as NdArray<D>;
 }
 
 const LIKE: Schema<CreateOptions> = {

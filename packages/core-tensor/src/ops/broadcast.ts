@@ -33,7 +33,7 @@ const broadcastPrimitive: Primitive<{ readonly shape: Shape }> = {
   evaluate([x], { shape }) {
     return [
       new DenseArray<DType>(
-        x!.data,
+        x!.storage,
         x!.dtype,
         shape,
         broadcastStrides(x!.shape, x!.stride, shape),

@@ -320,7 +320,7 @@ export function interp(
 
 function checkGrowing(fn: string, places: NdArray): void {
   if (!(places instanceof DenseArray)) return;
-  const list = rowMajorData(places);
+  const list = rowMajorData(places as DenseArray);
   for (let i = 1; i < list.length; i++)
     if (!(list[i]! >= list[i - 1]!))
       throw new DomainError(`${fn}: xp must grow, got ${list[i - 1]} before ${list[i]} at ${i}`);

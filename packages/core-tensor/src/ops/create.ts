@@ -344,7 +344,7 @@ export function item(x: ArrayInput): number {
     throw new ShapeError(
       `item: x must hold exactly one element, got shape ${formatShape(value.shape)}`,
     );
-  return value.data[value.offset]!;
+  return value.storage[value.offset]!;
 }
 
 /**
@@ -365,7 +365,7 @@ export function toTypedArray(x: ArrayInput): TypedArray;
 export function toTypedArray(x: ArrayInput): TypedArray {
   const value = toConcrete("toTypedArray", x);
   const data = rowMajorData(value);
-  return data.buffer === value.data.buffer ? data.slice() : data;
+  return data.buffer === value.storage.buffer ? data.slice() : data;
 }
 
 /**
@@ -382,7 +382,7 @@ export function toTypedArray(x: ArrayInput): TypedArray {
  * @category Creation
  */
 export function toNested(x: ArrayInput): Nested {
-  const { data, shape, stride, offset } = toConcrete("toNested", x);
+  const { storage: data, shape, stride, offset } = toConcrete("toNested", x);
   const walk = (axis: number, at: number): Nested =>
     axis === shape.length
       ? data[at]!

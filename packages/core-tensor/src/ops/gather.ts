@@ -255,7 +255,7 @@ export function toIndices(fn: string, input: ArrayInput, argument = "indices"): 
   const indices = toArray(fn, input, argument, "int32");
   // plain lists of numbers arrive as float32; whole numbers are meant
   return Array.isArray(input) && indices instanceof DenseArray && indices.dtype === "float32"
-    ? wholeNumbers(fn, indices, argument)
+    ? wholeNumbers(fn, indices as DenseArray, argument)
     : checkIntegers(fn, indices, argument);
 }
 

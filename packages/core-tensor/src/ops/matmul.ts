@@ -59,7 +59,7 @@ const matmulPrimitive: Primitive = {
     const [ar, ac] = lastStrides(a!);
     const [br, bc] = lastStrides(b!);
     // both operands have one float type here
-    const [x, y] = [a!.data as Float32Array, b!.data as Float32Array];
+    const [x, y] = [a!.storage as Float32Array, b!.storage as Float32Array];
     const stack = out!.shape.slice(0, -2);
     const data =
       sizeOf(stack) === 1
@@ -76,8 +76,8 @@ const matmulPrimitive: Primitive = {
     const [br, bc] = lastStrides(b!);
     const data = allocate(out!.dtype === "bool" ? "float64" : out!.dtype, sizeOf(out!.shape));
     for (let i = 0; i < as.length; i++) {
-      const x = { data: a!.data, offset: as[i]!, rowStride: ar, colStride: ac };
-      const y = { data: b!.data, offset: bs[i]!, rowStride: br, colStride: bc };
+      const x = { data: a!.storage, offset: as[i]!, rowStride: ar, colStride: ac };
+      const y = { data: b!.storage, offset: bs[i]!, rowStride: br, colStride: bc };
       multiply(x, y, m, n, k, data, i * m * n);
     }
     const held = data instanceof Float64Array ? stored(data, out!.dtype) : data;

@@ -30,7 +30,7 @@ const reshapePrimitive: Primitive<{ readonly shape: Shape }> = {
     const flat = contiguous(x!);
     return [
       new DenseArray<DType>(
-        flat.data,
+        flat.storage,
         flat.dtype,
         shape,
         rowMajorStrides(shape),

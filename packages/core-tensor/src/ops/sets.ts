@@ -112,7 +112,7 @@ function membersOf(fn: string, a: ArrayInput, b: ArrayInput): Pair {
   const [x, y] = [toConcrete(fn, a, "a"), toConcrete(fn, b, "b")];
   const dtype = promoteDTypes(x.dtype, y.dtype);
   const sorted = (v: DenseArray): Float64Array =>
-    Float64Array.from(new Set(rowMajorData(convert(v, dtype)))).sort();
+    Float64Array.from(new Set(rowMajorData(toConcrete(fn, convert(v, dtype))))).sort();
   return { a: sorted(x), b: sorted(y), dtype };
 }
 
@@ -146,8 +146,8 @@ export function isIn(
   const { invert = false } = checkOptions("isIn", options, { invert: trueOrFalse });
   const [a, b] = [toConcrete("isIn", x), toConcrete("isIn", test, "test")];
   const dtype = promoteDTypes(a.dtype, b.dtype);
-  const members = new Set(rowMajorData(convert(b, dtype)));
-  const out = Uint8Array.from(rowMajorData(convert(a, dtype)), (v) =>
+  const members = new Set(rowMajorData(toConcrete("isIn", convert(b, dtype))));
+  const out = Uint8Array.from(rowMajorData(toConcrete("isIn", convert(a, dtype))), (v) =>
     Number((v === v && members.has(v)) !== invert),
   );
   return dense<DType>(out, "bool", a.shape);

@@ -35,7 +35,7 @@ const slicePrimitive: Primitive<Window> = {
       size === 0 ? x!.offset : start.reduce((at, s, i) => at + s * x!.stride[i]!, x!.offset);
     return [
       new DenseArray<DType>(
-        x!.data,
+        x!.storage,
         x!.dtype,
         count,
         x!.stride.map((s, i) => s * step[i]!),

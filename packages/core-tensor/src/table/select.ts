@@ -12,7 +12,7 @@ import { DomainError, IndexError } from "../errors.js";
 import { numberList, rngKey } from "../internal/arrays.js";
 import { permutation } from "../random/discrete.js";
 import { type RngKey, foldIn } from "../random/key.js";
-import { rowMajorData } from "../array/ndarray.js";
+import { toTypedArray } from "../ops/create.js";
 import {
   type CategoryColumn,
   type Column,
@@ -195,7 +195,7 @@ export function splitTable(
   );
   for (const [g, rows] of groups.entries()) {
     const drawn = stratify === undefined ? key : foldIn(key, g);
-    const order = rowMajorData(permutation(drawn, rows.length));
+    const order = toTypedArray(permutation(drawn, rows.length));
     for (let i = 0; i < quotas[g]!; i++) isTest[rows[order[i]!]!] = 1;
   }
   const where = (side: number): number[] => {

@@ -110,12 +110,12 @@ function evaluate(spec: Elementwise, inputs: readonly DenseArray[], out: Aval): 
   if (loop !== undefined && isFlat(a, size) && isFlat(b, size) && isFlat(c, size)) {
     const step = (x: DenseArray): 0 | 1 => (x.size === 1 ? 0 : 1);
     const [da, db, dc] = [step(a), step(b), step(c)];
-    loop(data, 0, size, a.data, a.offset, da, b.data, b.offset, db, c.data, c.offset, dc);
+    loop(data, 0, size, a.storage, a.offset, da, b.storage, b.offset, db, c.storage, c.offset, dc);
   } else if (inputs.length === 1 && isRowMajor(a.shape, a.stride)) {
-    mapFlat(spec.js as (x: number) => number, a.data, a.offset, data);
+    mapFlat(spec.js as (x: number) => number, a.storage, a.offset, data);
   } else {
     const operands = inputs.map((x) => ({
-      data: x.data,
+      data: x.storage,
       stride: broadcastStrides(x.shape, x.stride, out.shape),
       offset: x.offset,
     }));

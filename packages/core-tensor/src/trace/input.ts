@@ -127,7 +127,7 @@ export function toConcrete(fn: string, input: ArrayInput, argument = "x"): Dense
       throw new ShapeError(
         `${fn}: ${argument} has no storage any more; was its buffer transferred to a worker?`,
       );
-    return x;
+    return x as DenseArray;
   }
   const value = x instanceof Tracer ? x.concrete : undefined;
   if (value !== undefined) return toConcrete(fn, value, argument);

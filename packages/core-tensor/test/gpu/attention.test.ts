@@ -8,6 +8,7 @@ import type { GpuJsDevice } from "../../src/compile/gpu/device.js";
 import { lower } from "../../src/compile/gpu/lower.js";
 import { plan } from "../../src/compile/gpu/plan.js";
 import { prepare } from "../../src/compile/gpu/program.js";
+import { denseOf } from "./dense.js";
 import { devices } from "./devices.js";
 
 type Case = readonly [(...args: NdArray[]) => NdArray, readonly NdArray[]];
@@ -63,7 +64,7 @@ describe.each(devices)("attention on $kind", ({ skip, open }) => {
     const want = f(...args);
     for (const storedScores of [0, Infinity]) {
       const program = prepare(graph, { ...device, storedScores });
-      const [got] = await program.run(args);
+      const [got] = await program.run(denseOf(args));
       expect(
         p.allClose(got!, want, { relativeTolerance: 1e-4, absoluteTolerance: 2e-5 }),
         program.explain(),

@@ -8,6 +8,7 @@ import { openWebAssembly } from "../../src/compile/gpu/device.js";
 import { bound } from "../../src/compile/gpu/one-pass.js";
 import { prepare } from "../../src/compile/gpu/program.js";
 import { traceGraph } from "../../src/graph/trace.js";
+import { denseOf } from "./dense.js";
 import { dawn, missing } from "./dawn.js";
 
 const f = (x: NdArray): NdArray => p.sum(p.exp(x));
@@ -218,7 +219,7 @@ describe("programs on a device", () => {
     const before = process.memoryUsage().arrayBuffers;
     for (let k = 0; k < 200; k++) {
       const program = prepare(traceGraph((a: NdArray) => p.add(p.sin(a), k), [x]).graph, device);
-      await program.run([x]);
+      await program.run(denseOf([x]));
       program.free();
     }
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -7,6 +7,7 @@ import { scan } from "@provably/core-tensor/compile";
 import { traceGraph } from "../../src/graph/trace.js";
 import { openWebGpu } from "../../src/compile/gpu/device.js";
 import { prepare } from "../../src/compile/gpu/program.js";
+import { denseOf } from "./dense.js";
 import { dawn, missing } from "./dawn.js";
 
 const [a, b, bias] = [normal(key(1), [9, 23]), normal(key(2), [23, 12]), normal(key(3), [12])];
@@ -52,13 +53,13 @@ describe("four results a thread", () => {
     const program = prepare(traceGraph(f, args).graph, device);
     expect(program.explain()).toMatch(/4 a thread/);
     const want = f(...args);
-    const [got] = await program.run(args);
+    const [got] = await program.run(denseOf(args));
     expect(
       p.allClose(got!, want, { relativeTolerance: 1e-5, absoluteTolerance: 1e-5 }),
       program.explain(),
     ).toBe(true);
     // again, from the recorded pipeline
-    const [again] = await program.run(args);
+    const [again] = await program.run(denseOf(args));
     expect(p.toNested(again!)).toEqual(p.toNested(got!));
     program.free();
     await device.close();

@@ -8,6 +8,7 @@ import { traceGraph } from "../../src/graph/trace.js";
 import type { GpuJsDevice } from "../../src/compile/gpu/device.js";
 import { prepare } from "../../src/compile/gpu/program.js";
 import { looped, program, programs, viewsOf } from "../compile/random-programs.js";
+import { denseOf } from "./dense.js";
 import { devices } from "./devices.js";
 
 const scale = (x: NdArray): number => Math.max(1, ...p.toTypedArray(p.abs(p.asType(x, "float64"))));
@@ -32,7 +33,7 @@ describe.each(devices)("$kind", ({ skip, open, runs }) => {
             const leaves = extents.map((shape, i) => normal(key(`${seed} ${i}`), shape));
             const want = f(...leaves);
             const compiled = prepare(traceGraph(f, leaves).graph, device);
-            const got = await compiled.run(leaves);
+            const got = await compiled.run(denseOf(leaves));
             compiled.free();
             got.forEach((y, k) => {
               const z = want[k]!;
@@ -72,9 +73,9 @@ describe.each(devices)("$kind", ({ skip, open, runs }) => {
             const before = data.slice();
             const leaves = viewsOf(data, extents, views);
             const compiled = prepare(traceGraph(f, leaves).graph, device);
-            const first = (await compiled.run(leaves)).map((x) => p.toNested(x));
+            const first = (await compiled.run(denseOf(leaves))).map((x) => p.toNested(x));
             expect(data).toEqual(before);
-            expect((await compiled.run(leaves)).map((x) => p.toNested(x))).toEqual(first);
+            expect((await compiled.run(denseOf(leaves))).map((x) => p.toNested(x))).toEqual(first);
             expect(data).toEqual(before);
             compiled.free();
           },

@@ -14,6 +14,7 @@ import { GPU, type GpuInstance } from "../../src/compile/gpu/gpujs.js";
 import { lower } from "../../src/compile/gpu/lower.js";
 import { plan } from "../../src/compile/gpu/plan.js";
 import { prepare } from "../../src/compile/gpu/program.js";
+import { denseOf } from "./dense.js";
 import { onHardware } from "./dawn.js";
 import { devices } from "./devices.js";
 
@@ -47,7 +48,7 @@ describe.each(devices)("gpu.js on $kind", ({ kind, skip, open }) => {
     ...args: NdArray[]
   ): Promise<NdArray> => {
     const program = prepare(traceGraph(f, args).graph, device);
-    const [y] = await program.run(args);
+    const [y] = await program.run(denseOf(args));
     program.free();
     return y!;
   };
@@ -241,7 +242,7 @@ describe.each(devices)("gpu.js on $kind", ({ kind, skip, open }) => {
     const total = (...xs: NdArray[]): NdArray =>
       xs.reduce((a, b) => p.tanh(p.add(p.mul(a, 0.5), b)));
     const program = prepare(traceGraph(total, parts).graph, device);
-    const [y] = await program.run(parts);
+    const [y] = await program.run(denseOf(parts));
     expect(p.allClose(y!, total(...parts), { absoluteTolerance: 1e-5 })).toBe(true);
     expect(p.allClose(await compute((...xs) => p.concat(xs), ...parts), p.concat(parts))).toBe(
       true,

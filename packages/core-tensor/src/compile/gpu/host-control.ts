@@ -178,7 +178,7 @@ function hostedPart(node: Node, prepare: Prepare): Part {
 type Made = Omit<Part, "inputs" | "outputs">;
 
 function isSet(flag: DenseArray): boolean {
-  return flag.data[flag.offset] !== 0;
+  return flag.storage[flag.offset] !== 0;
 }
 
 /** {@link STEPS} steps of a loop at a time, and whether it goes on. */
@@ -269,7 +269,7 @@ function scanPart(
         ]);
         carry = outputs.slice(0, numCarry);
         results.forEach((y, k) =>
-          y.data.set(rowMajorData(outputs[numCarry + k]!), (t * y.size) / length),
+          y.storage.set(rowMajorData(outputs[numCarry + k]!), (t * y.size) / length),
         );
       }
       return [...carry, ...results];

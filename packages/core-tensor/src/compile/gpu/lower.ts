@@ -250,7 +250,7 @@ function apply({ primitive, attrs }: Node, operands: readonly Stage[], output: V
     // shaders refuse constant expressions such as 0 / 0
     const scalars = operands.map((y) => scalar(y.value, y.dtype));
     const [y] = primitive.evaluate(scalars, attrs, [{ shape: [], dtype: output.dtype }]);
-    return new Uniform(output.shape, output.dtype, y!.data[y!.offset]!);
+    return new Uniform(output.shape, output.dtype, y!.storage[y!.offset]!);
   }
   return pointwise !== undefined
     ? elementwise({ name, elementwise: pointwise }, output.shape, output.dtype, operands)

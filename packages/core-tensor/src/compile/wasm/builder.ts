@@ -60,7 +60,7 @@ export class Builder {
     const stored = shape.map((extent, i) => (repeats[i] ? 1 : extent));
     const buffer = this.buffer("constant", dtype, sizeOf(stored));
     const elements = new DenseArray<DType>(
-      array.data,
+      array.storage,
       dtype,
       stored,
       array.stride,

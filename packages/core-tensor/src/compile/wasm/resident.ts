@@ -1,5 +1,6 @@
 /** Arrays that live in the memory of compiled programs: weights that every call reads, states that one call hands to the next. */
 import { type DType, type TypedArrayOf, allocate } from "../../array/dtype.js";
+import { markLent } from "../../array/lent.js";
 import { DenseArray, contiguous, dense } from "../../array/ndarray.js";
 import { type Shape, rowMajorStrides, sizeOf } from "../../array/shape.js";
 import { DomainError } from "../../errors.js";
@@ -39,8 +40,16 @@ export class ResidentArray extends DenseArray {
   private constructor(dtype: DType, shape: Shape, blocks: Block[]) {
     super(allocate(dtype, 0), dtype, shape, rowMajorStrides(shape), 0, sizeOf(shape));
     this.#blocks = blocks;
-    Object.defineProperty(this, "data", { get: () => this.elements() });
+    Object.defineProperty(this, "data", { get: () => this.lend() });
     collected.register(this, blocks, this);
+  }
+
+  override get storage(): TypedArrayOf[DType] {
+    return this.elements();
+  }
+
+  override lend(): TypedArrayOf[DType] {
+    return markLent(this.elements());
   }
 
   /** Memory for `shape`, with whatever is in it; undefined when there is none. */
@@ -146,7 +155,7 @@ export function pin<T>(tree: T): T {
   return treeMap(
     (x) => {
       if (x instanceof ResidentArray) return x;
-      const { data, offset, dtype, shape, size } = contiguous(toConcrete("pin", x));
+      const { storage: data, offset, dtype, shape, size } = contiguous(toConcrete("pin", x));
       const resident = ResidentArray.reserve(home, dtype, shape);
       if (resident === undefined)
         throw new DomainError(

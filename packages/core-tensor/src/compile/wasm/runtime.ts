@@ -88,7 +88,7 @@ export function write(runtime: Runtime, view: BufferView, array: DenseArray): vo
 
 /** Copies the elements of an array in row-major order to `out` from `at` on. */
 export function copyInto(array: DenseArray, out: DenseArray["data"], at: number): void {
-  const { data, offset, size, shape, stride } = array;
+  const { storage: data, offset, size, shape, stride } = array;
   if (size === 0) return;
   if (isRowMajor(shape, stride)) {
     if (size < 16) for (let i = 0; i < size; i++) out[at + i] = data[offset + i]!;

@@ -1,8 +1,10 @@
 /** Reference reductions over any axes of a strided array, in double precision. */
 import { type TypedArray } from "../../array/dtype.js";
-import type { Operand } from "./elementwise.js";
 
-interface Reducible extends Operand {
+interface Reducible {
+  readonly storage: TypedArray;
+  readonly offset: number;
+  readonly stride: readonly number[];
   readonly shape: readonly number[];
 }
 
@@ -34,7 +36,7 @@ export function reduceAxes(
   const outer = offsetsOf(x, (axis) => !axes.includes(axis));
   const inner = offsetsOf(x, (axis) => axes.includes(axis));
   for (let i = 0; i < outer.length; i++)
-    out[i] = reduce(x.data, x.offset + outer[i]!, inner, inner.length);
+    out[i] = reduce(x.storage, x.offset + outer[i]!, inner, inner.length);
 }
 
 const BLOCK = 256;

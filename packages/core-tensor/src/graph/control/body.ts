@@ -112,5 +112,6 @@ export function floatOutputs(graph: Graph): number[] {
 export function concreteOf(x: NdArray): DenseArray | undefined {
   let value: NdArray | undefined = x;
   while (value instanceof Tracer) value = value.concrete;
-  return value;
+  // there are two kinds of arrays, and this is not a tracer
+  return value as DenseArray | undefined;
 }

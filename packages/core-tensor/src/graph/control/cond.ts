@@ -43,7 +43,7 @@ export const condPrimitive: Primitive<CondAttrs> = {
   name: "cond",
   shape: (_inputs, { yes }) => yes.outputs.map(avalOf),
   evaluate([predicate, ...operands], { yes, no }) {
-    return interpreter(predicate!.data[predicate!.offset] !== 0 ? yes : no).run(operands);
+    return interpreter(predicate!.storage[predicate!.offset] !== 0 ? yes : no).run(operands);
   },
   derivative: {
     kind: "rules",
@@ -169,7 +169,7 @@ export function cond<Args extends unknown[], Y>(
     );
   const known = concreteOf(choice);
   if (known !== undefined)
-    return known.data[known.offset] !== 0 ? yes(...operands) : no(...operands);
+    return known.storage[known.offset] !== 0 ? yes(...operands) : no(...operands);
   const trees = operands.map((x): Tree => asTree("cond", x));
   const arrays = treeLeaves(trees);
   const first = traceGraph((...args: Args) => asTree("cond", yes(...args)), trees, "cond");

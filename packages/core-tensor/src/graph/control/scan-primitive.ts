@@ -1,6 +1,6 @@
 /** The primitive of loops of a fixed number of steps: its derivatives, which run the loop forwards and backwards, and its batching. */
 import { isFloat } from "../../array/dtype.js";
-import type { NdArray } from "../../array/ndarray.js";
+import type { DenseArray, NdArray } from "../../array/ndarray.js";
 import { add } from "../../ops/arithmetic.js";
 import { broadcastTo } from "../../ops/broadcast.js";
 import { stack } from "../../ops/join.js";
@@ -42,7 +42,7 @@ export const scanPrimitive: Primitive<ScanAttrs> = {
   evaluate(inputs, attrs) {
     const program = interpreter(attrs.body);
     // slices and stacks of dense arrays are dense
-    return loop(inputs, attrs, (all) => program.run(all));
+    return loop(inputs, attrs, (all) => program.run(all as DenseArray[])) as DenseArray[];
   },
   derivative: {
     kind: "rules",
