@@ -1,35 +1,21 @@
 /** What a solution says to those who must decide: is the leader the best, and what would more answers be worth? */
-import { type Certificate, DomainError, array } from "@provably/core-tensor";
+import { type Certificate, array } from "@provably/core-tensor";
 import {
-  anything,
   certificate,
   check,
   checkOptions,
   flatNumbers,
   numberInside,
   positiveNumber,
-  recordWith,
   rngKey,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { eigh } from "@provably/core-tensor/linalg";
 import { type RngKey, normal } from "@provably/core-tensor/random";
-import { finite, logDistributions } from "../arrays.js";
-import { type PreferenceProblem, flattenProblem } from "../exact/problem.js";
-import {
-  type TrainingResult,
-  type VpoHyperparameters,
-  hyperparametersOf,
-} from "../train/offline.js";
-import {
-  type Given,
-  type Table,
-  expectation,
-  largest,
-  likelihoodSlope,
-  readGiven,
-  tableFrom,
-} from "./given.js";
+import type { PreferenceProblem } from "../exact/problem.js";
+import { type TrainingResult, type VpoHyperparameters } from "../train/offline.js";
+import { type Given, type Table, expectation, largest, likelihoodSlope } from "./given.js";
+import { readSolution } from "./solution.js";
 
 /**
  * Certificates of {@link certifyLeader}.
@@ -125,15 +111,12 @@ export function certifyLeader(
     failureProbability = 0.001,
   } = checkOptions<LeaderOptions>(fn, options, OPTIONS);
   check(fn, "key", key, rngKey);
-  const { beta, alpha, sign } = hyperparametersOf(fn, hyperparameters);
-  if (sign === 1)
-    throw new DomainError(`${fn}: attitude must be "pessimistic", the saddle is one of pessimism`);
-  const { dimension, prompts, responses } = flattenProblem(fn, problem);
-  check(fn, "result", result, recordWith({ theta: anything, logPolicy: anything }));
-  const theta = Array.from(finite(fn, "theta", result.theta, [dimension]));
-  logDistributions(fn, "logPolicy", result.logPolicy, [prompts, responses]);
-  const given = readGiven(problem);
-  const logPolicy = tableFrom(result.logPolicy);
+  const { given, theta, logPolicy, beta, alpha } = readSolution(
+    fn,
+    problem,
+    result,
+    hyperparameters,
+  );
   const weight = alpha * given.rows.length;
   const off = residual(given, theta, logPolicy, { beta, weight });
   if (!(off <= STATIONARY)) {

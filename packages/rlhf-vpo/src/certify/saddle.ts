@@ -1,5 +1,5 @@
 /** The saddle point behind pessimism, and what it promises. */
-import { type ArrayInput, type Certificate, DomainError } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate } from "@provably/core-tensor";
 import {
   anything,
   certificate,
@@ -8,18 +8,12 @@ import {
   flatNumbers,
   nonNegativeNumber,
   positiveNumber,
-  recordWith,
 } from "@provably/core-tensor/internal";
-import { distributions, finite, logDistributions } from "../arrays.js";
+import { distributions, logDistributions } from "../arrays.js";
 import { balanceOf } from "../exact/balance.js";
-import { type PreferenceProblem, flattenProblem } from "../exact/problem.js";
+import type { PreferenceProblem } from "../exact/problem.js";
 import { VALUE, type ValueOptions, promptsOf, tableOf } from "../exact/values.js";
-import {
-  type TrainingResult,
-  type VpoHyperparameters,
-  hyperparametersOf,
-  solveVpo,
-} from "../train/offline.js";
+import { type TrainingResult, type VpoHyperparameters, solveVpo } from "../train/offline.js";
 import {
   type Given,
   SWAPPED,
@@ -28,9 +22,9 @@ import {
   expectation,
   largest,
   likelihoodSlope,
-  readGiven,
   tableFrom,
 } from "./given.js";
+import { readSolution } from "./solution.js";
 
 /**
  * Certificates of a pessimistic solution.
@@ -84,16 +78,13 @@ export function certifyPessimism(
 ): PessimismCertificates {
   const fn = "certifyPessimism";
   const { tolerance = 1e-8 } = checkOptions(fn, options, TOLERANCE);
-  const { beta, alpha, sign } = hyperparametersOf(fn, hyperparameters);
-  if (sign === 1)
-    throw new DomainError(`${fn}: attitude must be "pessimistic", the saddle is one of pessimism`);
-  const { dimension, prompts, responses } = flattenProblem(fn, problem);
-  check(fn, "result", result, recordWith({ theta: anything, logPolicy: anything }));
-  const theta = Array.from(finite(fn, "theta", result.theta, [dimension]));
-  logDistributions(fn, "logPolicy", result.logPolicy, [prompts, responses]);
-  const given = readGiven(problem);
+  const { given, theta, logPolicy, beta, alpha } = readSolution(
+    fn,
+    problem,
+    result,
+    hyperparameters,
+  );
   const { logReference, calibration, rho } = given;
-  const logPolicy = tableFrom(result.logPolicy);
   const policy = logPolicy.map((row) => row.map(Math.exp));
   const reward = levelled(given, given.rewards(theta));
   const best = bestValue(rho, logReference, reward, beta);
