@@ -60,7 +60,15 @@ function ipoReward(data) {
   return [right.map((_, i) => right.reduce((sum, v, j) => sum + inverse.get(i, j) * v, 0))];
 }
 
-const names = ["maximum likelihood", "DPO, 1000 steps", "IPO", "VPO, reference", "VPO, data", "ridge .3", "ridge 1"]; // prettier-ignore
+const names = [
+  "maximum likelihood",
+  "DPO, 1000 steps",
+  "IPO",
+  "VPO, reference",
+  "VPO, data",
+  "ridge .3",
+  "ridge 1",
+];
 
 function gapsOf(coverage, beta, n, seed) {
   const { reward, data } = instance(coverage, n, seed);
@@ -68,7 +76,8 @@ function gapsOf(coverage, beta, n, seed) {
   const gap = (logPolicy) => suboptimality(reward, logPolicy, logReference, { beta });
   const of = (learnt) => gap(optimalLogPolicy(learnt, logReference, beta));
   const ridge = (size) => of(fitRewardModel(problem, { ridge: size }).reward);
-  const vpo = (more) => gap(solveVpo({ ...problem, ...more }, { beta, alpha: ALPHA / n }).logPolicy); // prettier-ignore
+  const vpo = (more) =>
+    gap(solveVpo({ ...problem, ...more }, { beta, alpha: ALPHA / n }).logPolicy);
   return [
     ridge(1e-6),
     gap(trainVpo(problem, { beta, alpha: 0 }, { numSteps: 1000 }).logPolicy),

@@ -48,7 +48,9 @@ const samples = readdirSync(texts)
   .filter(({ ids }) => ids.length >= promptLength + scored)
   .slice(0, Number(values.texts));
 if (samples.length < 2) {
-  console.error(`two texts or more of at least ${promptLength + scored} tokens are needed, got ${samples.length} in ${texts}`); // prettier-ignore
+  console.error(
+    `two texts or more of at least ${promptLength + scored} tokens are needed, got ${samples.length} in ${texts}`,
+  );
   process.exit(1);
 }
 
@@ -102,10 +104,15 @@ const results = rows.map(({ method, density, losses }) => {
   };
 });
 if (values.json)
-  console.log(JSON.stringify({ texts: samples.map(({ name }) => name), promptLength, scored, results })); // prettier-ignore
+  console.log(
+    JSON.stringify({ texts: samples.map(({ name }) => name), promptLength, scored, results }),
+  );
 else {
-  const shown = ({ ratio, low, high }) => `${ratio.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`; // prettier-ignore
-  console.log(`${samples.length} texts, ${promptLength} tokens read and ${scored} scored of each, ${model.config.family}`); // prettier-ignore
+  const shown = ({ ratio, low, high }) =>
+    `${ratio.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
+  console.log(
+    `${samples.length} texts, ${promptLength} tokens read and ${scored} scored of each, ${model.config.family}`,
+  );
   console.table(
     results.map(({ method, density, perplexity, toFull, toOtherPrompt }) => ({
       method,

@@ -99,12 +99,17 @@ describe.skipIf(noBrowser)("playground", () => {
     // the focus stays at the votes
     await page.keyboard.press("Enter");
     await voted(2);
-    expect(await page.evaluate(() => new URLSearchParams(location.hash.split("?")[1]).get("votes"))).toMatch(/^\d>\d\.\d>\d$/); // prettier-ignore
+    expect(
+      await page.evaluate(() => new URLSearchParams(location.hash.split("?")[1]).get("votes")),
+    ).toMatch(/^\d>\d\.\d>\d$/);
     expect(await page.textContent("#certificate")).toMatch(/holds/);
     // ten votes for one picture against every other
     const ids = await page.evaluate(() => location.hash);
     const index = Number(/votes=(\d)/.exec(decodeURIComponent(ids))[1]);
-    const many = [0, 1, 2, 3, 4, 5].filter((i) => i !== index).map((i) => `${index}>${i}.${index}>${i}`).join("."); // prettier-ignore
+    const many = [0, 1, 2, 3, 4, 5]
+      .filter((i) => i !== index)
+      .map((i) => `${index}>${i}.${index}>${i}`)
+      .join(".");
     await page.evaluate(
       (hash) => (location.hash = hash),
       `votes?votes=${encodeURIComponent(many)}`,

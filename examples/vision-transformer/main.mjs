@@ -61,8 +61,19 @@ const runs = pictures.map(({ name, image }, i) => {
   const middle =
     Math.floor(encoded.grid[0] / 2) * encoded.grid[1] + Math.floor(encoded.grid[1] / 2);
   save(`${i} last layer`, plotHeatOverImage(seen, patchAttention(encoded), { title: name }));
-  save(`${i} rollout`, plotHeatOverImage(seen, patchAttention(encoded, { layer: "rollout" }), { title: `${name}, all layers` })); // prettier-ignore
-  save(`${i} middle patch`, plotHeatOverImage(seen, patchAttention(encoded, { query: middle }), { query: middle, title: `${name}, the middle patch` })); // prettier-ignore
+  save(
+    `${i} rollout`,
+    plotHeatOverImage(seen, patchAttention(encoded, { layer: "rollout" }), {
+      title: `${name}, all layers`,
+    }),
+  );
+  save(
+    `${i} middle patch`,
+    plotHeatOverImage(seen, patchAttention(encoded, { query: middle }), {
+      query: middle,
+      title: `${name}, the middle patch`,
+    }),
+  );
   return encoded;
 });
 
@@ -116,7 +127,11 @@ const row = (title, options) =>
   shown.map((i) => {
     const seen = seenImage(model.processor, pictures[i].image);
     const heat = patchAttention(runs[i], options);
-    return plotHeatOverImage(seen, heat, { width: 150, title, ...(typeof options.query === "number" && { query: options.query }) }); // prettier-ignore
+    return plotHeatOverImage(seen, heat, {
+      width: 150,
+      title,
+      ...(typeof options.query === "number" && { query: options.query }),
+    });
   });
 const centre = Math.floor(grid[0] / 2) * grid[1] + Math.floor(grid[1] / 2);
 const rows = [

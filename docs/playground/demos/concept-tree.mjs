@@ -16,14 +16,23 @@ const edgesOf = ({ parents }) =>
 /** Levels from the top: a node stands above its children. */
 function levels(graph) {
   const height = new Map();
-  const children = (node) => edgesOf(graph).filter(([from]) => from === node).map(([, to]) => to); // prettier-ignore
+  const children = (node) =>
+    edgesOf(graph)
+      .filter(([from]) => from === node)
+      .map(([, to]) => to);
   const of = (node) => {
-    if (!height.has(node)) height.set(node, children(node).reduce((h, child) => Math.max(h, 1 + of(child)), 0)); // prettier-ignore
+    if (!height.has(node))
+      height.set(
+        node,
+        children(node).reduce((h, child) => Math.max(h, 1 + of(child)), 0),
+      );
     return height.get(node);
   };
   Object.keys(graph.parents).forEach(of);
   const top = Math.max(...height.values());
-  return Array.from({ length: top + 1 }, (_, i) => [...height].filter(([, h]) => h === top - i).map(([node]) => node)); // prettier-ignore
+  return Array.from({ length: top + 1 }, (_, i) =>
+    [...height].filter(([, h]) => h === top - i).map(([node]) => node),
+  );
 }
 
 /** A layered drawing: nodes of a level in a row, ordered by the mean place of their children. */

@@ -11,7 +11,11 @@ const PICTURES = {
   Dunes: `<rect width="100" height="100" fill="#f3d9a4"/>${times(5, (i) => `<path d="M0 ${40 + 13 * i} Q25 ${22 + 13 * i} 50 ${40 + 13 * i} T100 ${38 + 13 * i} V100 H0Z" fill="hsl(${34 - 4 * i} 60% ${66 - 9 * i}%)"/>`)}`,
   Rings: `<rect width="100" height="100" fill="#10243e"/>${times(8, (i) => circle(50, 50, 46 - 6 * i, `fill="none" stroke="hsl(${190 + 18 * i} 70% 60%)" stroke-width="3"`))}`,
   Rain: `<rect width="100" height="100" fill="#dfe9ef"/>${times(40, (i) => `<path d="M${(i * 37) % 100} ${(i * 53) % 100} l-3 11" stroke="#3f6f8f" stroke-width="1.6"/>`)}`,
-  Mosaic: times(36, (i) => `<rect x="${(i % 6) * 17}" y="${Math.floor(i / 6) * 17}" width="16" height="16" fill="hsl(${(i * 47) % 360} 55% 58%)"/>`), // prettier-ignore
+  Mosaic: times(
+    36,
+    (i) =>
+      `<rect x="${(i % 6) * 17}" y="${Math.floor(i / 6) * 17}" width="16" height="16" fill="hsl(${(i * 47) % 360} 55% 58%)"/>`,
+  ),
   Moon: `<rect width="100" height="100" fill="#1c1a33"/>${circle(58, 44, 24, 'fill="#f6efcf"')}${circle(68, 38, 22, 'fill="#1c1a33"')}${times(24, (i) => circle((i * 41) % 100, (i * 67) % 100, 0.9, 'fill="#f6efcf"'))}`,
   Petals: `<rect width="100" height="100" fill="#fbf1ef"/>${times(9, (i) => `<ellipse cx="50" cy="28" rx="9" ry="22" fill="hsl(${330 + 7 * i} 65% 64%)" fill-opacity=".75" transform="rotate(${40 * i} 50 50)"/>`)}${circle(50, 50, 8, 'fill="#f2b632"')}`,
 };
@@ -33,7 +37,7 @@ const written = (votes) =>
     .map(
       ({ first, second, winner }) =>
         `${NAMES.indexOf(first)}${winner === "tie" ? "=" : ">"}${NAMES.indexOf(second)}`,
-    ) // prettier-ignore
+    )
     .join(".");
 
 const ORDERS = {
@@ -61,11 +65,20 @@ export function compute({ votes: given, by, spread }) {
       height: 300,
       marginLeft: 80,
       marginBottom: 45,
-      x: { label: "score and 95 % interval; a difference of ln 3 wins three times of four", grid: true }, // prettier-ignore
+      x: {
+        label: "score and 95 % interval; a difference of ln 3 wins three times of four",
+        grid: true,
+      },
       y: { label: null, domain: ranking.map(({ item }) => item) },
       marks: [
         Plot.ruleX([0]),
-        Plot.ruleY(ranking, { y: "item", x1: (r) => r.interval[0], x2: (r) => r.interval[1], strokeWidth: 3, stroke: "#7a7f86" }), // prettier-ignore
+        Plot.ruleY(ranking, {
+          y: "item",
+          x1: (r) => r.interval[0],
+          x2: (r) => r.interval[1],
+          strokeWidth: 3,
+          stroke: "#7a7f86",
+        }),
         Plot.dot(ranking, { y: "item", x: "score", r: 6, fill: "#1f5fae" }),
       ],
     })}

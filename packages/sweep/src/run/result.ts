@@ -76,7 +76,8 @@ function certify(
   numAnswered: number,
   { failures, disagreements, numAudited, numAuditedAlone }: Coordinated,
 ): Certificate {
-  const alone = numAuditedAlone === 0 ? "" : ` (${numAuditedAlone} by the worker that had computed them)`; // prettier-ignore
+  const alone =
+    numAuditedAlone === 0 ? "" : ` (${numAuditedAlone} by the worker that had computed them)`;
   return certificate({
     claim:
       numAudited > 0 || disagreements.length > 0

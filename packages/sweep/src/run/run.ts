@@ -34,7 +34,10 @@ export interface Run {
   /** Takes over what the store holds. */
   readonly resume: () => Promise<void>;
   readonly take: (task: number, text: string) => void;
-  readonly onAnswer: (runner: Runner, onProgress: OnProgress) => (state: { readonly numJobs: number }) => Promise<void> | undefined; // prettier-ignore
+  readonly onAnswer: (
+    runner: Runner,
+    onProgress: OnProgress,
+  ) => (state: { readonly numJobs: number }) => Promise<void> | undefined;
   /** Without a number of jobs, only when nothing was told for a while. */
   readonly tell: (runner: Runner, onProgress: OnProgress, numJobs: number | undefined) => void;
   /** Writes what is not written yet. */

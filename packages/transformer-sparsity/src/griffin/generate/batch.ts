@@ -32,8 +32,30 @@ export type BatchOptions = Pick<
   | "signal"
 >;
 
-const { maxNewTokens, sampling, key, sparsity, stopTokens, bannedTokens, processors, alternatives, chunkSize, signal } = GENERATE; // prettier-ignore
-const BATCH = { maxNewTokens, sampling, key, sparsity, stopTokens, bannedTokens, processors, alternatives, chunkSize, signal }; // prettier-ignore
+const {
+  maxNewTokens,
+  sampling,
+  key,
+  sparsity,
+  stopTokens,
+  bannedTokens,
+  processors,
+  alternatives,
+  chunkSize,
+  signal,
+} = GENERATE;
+const BATCH = {
+  maxNewTokens,
+  sampling,
+  key,
+  sparsity,
+  stopTokens,
+  bannedTokens,
+  processors,
+  alternatives,
+  chunkSize,
+  signal,
+};
 
 /**
  * A token of one of several texts.

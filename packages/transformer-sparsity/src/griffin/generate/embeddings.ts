@@ -1,6 +1,15 @@
 /** Texts as vectors: the model's states after its last layer. */
 import { DomainError, type NdArray, array } from "@provably/core-tensor";
-import { check, checkOptions, listOf, longWork, numberList, oneOf, trueOrFalse, wholeNumber } from "@provably/core-tensor/internal"; // prettier-ignore
+import {
+  check,
+  checkOptions,
+  listOf,
+  longWork,
+  numberList,
+  oneOf,
+  trueOrFalse,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { emptyCache } from "../runtime/cache.js";
 import { checkTokens, forward } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
@@ -71,7 +80,8 @@ export function embedTexts(
   texts.forEach((ids, i) => {
     const pooled = pool(model, ids, given);
     const length = normalize ? Math.hypot(...pooled) : 1;
-    if (length === 0) throw new DomainError(`${fn}: the vector of texts[${i}] is zero and has no direction`); // prettier-ignore
+    if (length === 0)
+      throw new DomainError(`${fn}: the vector of texts[${i}] is zero and has no direction`);
     for (let j = 0; j < hiddenSize; j++) out[i * hiddenSize + j] = pooled[j]! / length;
     onProgress?.({ iteration: i + 1, total: texts.length });
   });

@@ -37,8 +37,14 @@ export type Speculation =
     };
 
 export const speculationGuard: Guard<object> = byKind("kind", {
-  lookup: recordOf({ kind: anyString, ...optionalFields({ numTokens: wholeNumber(), maxMatch: wholeNumber() }) }), // prettier-ignore
-  draft: recordOf({ kind: anyString, ...optionalFields({ numTokens: wholeNumber(), model: anyRecord, sparsity: sparsityGuard }) }), // prettier-ignore
+  lookup: recordOf({
+    kind: anyString,
+    ...optionalFields({ numTokens: wholeNumber(), maxMatch: wholeNumber() }),
+  }),
+  draft: recordOf({
+    kind: anyString,
+    ...optionalFields({ numTokens: wholeNumber(), model: anyRecord, sparsity: sparsityGuard }),
+  }),
 });
 
 /** Chooses a token of logits, as the text is written. */
@@ -57,7 +63,6 @@ export function plainStepper(
   model: LanguageModel,
   feedForward: () => FeedForward | undefined,
 ): Stepper {
-  // prettier-ignore
   return {
     step(cache, context) {
       const own = feedForward();
@@ -75,7 +80,6 @@ export function checkSpeculation(
   how: Speculation,
   length: number,
 ): void {
-  // prettier-ignore
   if (dependsOnLength(config.positions, length))
     throw new DomainError(
       `${fn}: speculation needs positions that do not depend on the length of the sequence, and beyond ${length} tokens these do`,
@@ -105,7 +109,9 @@ export function speculativeStepper(
   const plain = plainStepper(model, feedForward);
   const guesser = how.kind === "lookup" ? lookup(how) : drafter(fn, model, how, prompt, pick);
   const counts = { guessed: 0, kept: 0 };
-  let ahead: { readonly guesses: readonly number[]; readonly logits: Float32Array; next: number } | undefined; // prettier-ignore
+  let ahead:
+    | { readonly guesses: readonly number[]; readonly logits: Float32Array; next: number }
+    | undefined;
   return {
     counts,
     free: () => {
@@ -151,7 +157,6 @@ function lookup({
   numTokens = 10,
   maxMatch = 3,
 }: Extract<Speculation, { kind: "lookup" }>): Guesser {
-  // prettier-ignore
   return {
     guess(context, most) {
       const count = Math.min(numTokens, most);

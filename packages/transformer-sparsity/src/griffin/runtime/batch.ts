@@ -1,6 +1,13 @@
 /** One more token of several sequences at once: every matrix is read once for all of them. */
 import { DomainError } from "@provably/core-tensor";
-import { anyFunction, anyRecord, check, checkOptions, listOf, wholeNumber } from "@provably/core-tensor/internal"; // prettier-ignore
+import {
+  anyFunction,
+  anyRecord,
+  check,
+  checkOptions,
+  listOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { decode } from "../model/decoder.js";
 import { cachedAttention } from "./attention.js";
 import { type KvCache, checkCache, extendCache } from "./cache.js";
@@ -57,7 +64,9 @@ export function decodeBatch(
   checkModel(fn, model);
   check(fn, "caches", caches, listOf<KvCache>(anyRecord));
   check(fn, "tokens", tokens, listOf(wholeNumber(0)));
-  const { feedForward } = checkOptions<DecodeBatchOptions>(fn, options, { feedForward: anyFunction }); // prettier-ignore
+  const { feedForward } = checkOptions<DecodeBatchOptions>(fn, options, {
+    feedForward: anyFunction,
+  });
   if (caches.length === 0 || tokens.length !== caches.length)
     throw new DomainError(
       `${fn}: tokens must hold one token for each of at least one sequence, got ${tokens.length} for ${caches.length}`,
@@ -99,7 +108,14 @@ function batchOps(
         keys.set(place(own(key, i, kvWidth), layer), (length - 1) * kvWidth);
         values.set(own(value, i, kvWidth), (length - 1) * kvWidth);
         const placed = place(own(query, i, width), layer);
-        return cachedAttention(config, layer, placed, 1, { keys, values, length }, layers[layer]!.sinks); // prettier-ignore
+        return cachedAttention(
+          config,
+          layer,
+          placed,
+          1,
+          { keys, values, length },
+          layers[layer]!.sinks,
+        );
       });
       return joined(mixed);
     },

@@ -72,7 +72,9 @@ export function plotHeatOverImage(
   const values = toTypedArray(check(fn, "heat", heat, tensor));
   const [rows, columns] = heat.shape as readonly [number, number];
   if (heat.shape.length !== 2 || heat.size === 0)
-    throw new ShapeError(`${fn}: heat must be [rows, columns] and not empty, got [${heat.shape.join(", ")}]`); // prettier-ignore
+    throw new ShapeError(
+      `${fn}: heat must be [rows, columns] and not empty, got [${heat.shape.join(", ")}]`,
+    );
   let top = 0;
   values.forEach((value, i) => {
     if (!(value >= 0 && value < Infinity))
@@ -84,7 +86,13 @@ export function plotHeatOverImage(
   const { high = top } = given;
   const height = (width * image.height) / image.width;
   const head = title === "" ? 0 : 24;
-  const base = encode({ width: image.width, height: image.height, data: bytes.data, channels: 3, depth: 8 }); // prettier-ignore
+  const base = encode({
+    width: image.width,
+    height: image.height,
+    data: bytes.data,
+    channels: 3,
+    depth: 8,
+  });
   const shades = new Uint8Array(4 * values.length);
   values.forEach((value, i) => {
     const share = high > 0 ? Math.min(1, value / high) : 0;

@@ -61,7 +61,11 @@ export function attend(
   const scores = matmul(mul(1 / Math.sqrt(headDim), queries), matrixTranspose(keys));
   const map = softmax(bias ? add(scores, bias) : scores, { axis: -1 });
   const [batch, tokens] = x.shape as readonly [number, number, number];
-  const mixed = reshape(transpose(matmul(map, values), [0, 2, 1, 3]), [batch, tokens, numHeads * headDim]); // prettier-ignore
+  const mixed = reshape(transpose(matmul(map, values), [0, 2, 1, 3]), [
+    batch,
+    tokens,
+    numHeads * headDim,
+  ]);
   return { y: dense(mixed, weights.output), map };
 }
 
@@ -71,7 +75,6 @@ export function neurons(
   mlp: VisionMlp,
   x: NdArray,
 ): NdArray {
-  // prettier-ignore
   const up = dense(x, mlp.up);
   return mlp.gate
     ? gatedNeurons(config.activation, dense(x, mlp.gate), up)

@@ -18,11 +18,19 @@ const HALVES: Readonly<Record<string, VisionFamily>> = {
 
 /** Fields without influence on what a vision transformer computes: training, and what other uses of the same weights need. */
 const HARMLESS = [
-  ..."hidden_dropout_prob attention_probs_dropout_prob drop_path_rate layerscale_value encoder_stride use_mask_token".split(" "), // prettier-ignore
-  ..."out_features out_indices stage_names apply_layernorm reshape_hidden_states backbone_out_indices".split(" "), // prettier-ignore
+  ..."hidden_dropout_prob attention_probs_dropout_prob drop_path_rate layerscale_value encoder_stride use_mask_token".split(
+    " ",
+  ),
+  ..."out_features out_indices stage_names apply_layernorm reshape_hidden_states backbone_out_indices".split(
+    " ",
+  ),
   ..."pos_embed_shift pos_embed_jitter pos_embed_rescale return_class_token".split(" "),
-  ..."pool_scales use_auxiliary_head auxiliary_loss_weight auxiliary_channels auxiliary_num_convs auxiliary_concat_input".split(" "), // prettier-ignore
-  ..."semantic_loss_ignore_index segmentation_indices add_fpn logit_scale_init_value vocab_size".split(" "), // prettier-ignore
+  ..."pool_scales use_auxiliary_head auxiliary_loss_weight auxiliary_channels auxiliary_num_convs auxiliary_concat_input".split(
+    " ",
+  ),
+  ..."semantic_loss_ignore_index segmentation_indices add_fpn logit_scale_init_value vocab_size".split(
+    " ",
+  ),
   ..."bos_token_id eos_token_id tie_word_embeddings is_encoder_decoder".split(" "),
 ];
 
@@ -63,7 +71,8 @@ export function visionConfig(json: unknown): VisionConfig {
     family,
     labels: labelsOf(whole),
     ...(half !== undefined && {
-      projectionSize: family === "clip_vision_model" ? whole.count("projection_dim", { fallback: 512 }) : null, // prettier-ignore
+      projectionSize:
+        family === "clip_vision_model" ? whole.count("projection_dim", { fallback: 512 }) : null,
     }),
   };
   for (const part of new Set([whole, c])) {

@@ -113,7 +113,8 @@ function tensorsOf({ config, params }: MaskedTransformer): Record<string, NdArra
     put(`${name}.bias`, get(`${own}.shift`));
   };
   const block = (name: string, own: string): void => {
-    for (const [theirs, ours] of Object.entries(BLOCK)) linear(`${name}.${theirs}`, `${own}.${ours}`); // prettier-ignore
+    for (const [theirs, ours] of Object.entries(BLOCK))
+      linear(`${name}.${theirs}`, `${own}.${ours}`);
     for (const [theirs, ours] of Object.entries(NORMS)) norm(`${name}.${theirs}`, `${own}.${ours}`);
   };
   const { dim, depth, decoderDim, decoderDepth, patchSize: p, channels, imageSize } = config;

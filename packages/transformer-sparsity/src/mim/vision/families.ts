@@ -121,7 +121,8 @@ const vit: Reader = (c) => {
     biases: inputBiases(c, config),
     pooling: "dense",
     poolerSize: c.count("pooler_output_size", { fallback: config.hiddenSize, max: 2 ** 20 }),
-    poolerActivation: c.text("pooler_act", "tanh") === "tanh" ? "tanh" : activationOf(c, "pooler_act", "gelu"), // prettier-ignore
+    poolerActivation:
+      c.text("pooler_act", "tanh") === "tanh" ? "tanh" : activationOf(c, "pooler_act", "gelu"),
   };
 };
 

@@ -36,7 +36,11 @@ const PATCHES = {
   image: wholeNumber(0),
 };
 
-const shape = recordWith({ grid: listOf(wholeNumber(), 2), specialTokens: listOf(wholeNumber(0)), attention: anyList }); // prettier-ignore
+const shape = recordWith({
+  grid: listOf(wholeNumber(), 2),
+  specialTokens: listOf(wholeNumber(0)),
+  attention: anyList,
+});
 
 /**
  * Where a token looks: its attention to each patch, over the grid. What goes to special tokens is left out and nothing is scaled, so the numbers sum to 1 less that.
@@ -69,7 +73,9 @@ export function patchAttention(
     return value;
   };
   if (attention.length === 0)
-    throw new DomainError(`${fn}: encoded must have attention; encodeImages keeps it unless told not to`); // prettier-ignore
+    throw new DomainError(
+      `${fn}: encoded must have attention; encodeImages keeps it unless told not to`,
+    );
   const { layer = attention.length - 1, image = 0, head } = given;
   const special = specialTokens.length;
   const patches = grid[0] * grid[1];
@@ -79,13 +85,20 @@ export function patchAttention(
     throw new DomainError(`${fn}: query is class, and the model has no class token`);
   if (layer === "rollout" && head !== undefined)
     throw new DomainError(`${fn}: a rollout has no heads, got head ${head}`);
-  const stack = layer === "rollout" ? attentionRollout(attention) : attention[within("layer", layer, attention.length)]!; // prettier-ignore
+  const stack =
+    layer === "rollout"
+      ? attentionRollout(attention)
+      : attention[within("layer", layer, attention.length)]!;
   const { data, stack: axes, keys } = readMaps(fn, stack, layer === "rollout" ? "any" : "one");
-  const [batch, heads] = layer === "rollout" ? [axes[0] ?? 1, 1] : [axes.length > 1 ? axes[0]! : 1, axes.at(-1) ?? 1]; // prettier-ignore
+  const [batch, heads] =
+    layer === "rollout" ? [axes[0] ?? 1, 1] : [axes.length > 1 ? axes[0]! : 1, axes.at(-1) ?? 1];
   if (keys !== special + patches)
-    throw new DomainError(`${fn}: encoded must have ${special + patches} tokens by its grid, got ${keys}`); // prettier-ignore
+    throw new DomainError(
+      `${fn}: encoded must have ${special + patches} tokens by its grid, got ${keys}`,
+    );
   within("image", image, batch);
-  const chosen = head === undefined ? Array.from({ length: heads }, (_, h) => h) : [within("head", head, heads)]; // prettier-ignore
+  const chosen =
+    head === undefined ? Array.from({ length: heads }, (_, h) => h) : [within("head", head, heads)];
   const rows = rowsOf(query, special, patches, within);
   const out = new Float64Array(patches);
   const share = 1 / (chosen.length * rows.length);

@@ -80,7 +80,6 @@ export function turnsOf(
   [rows, columns]: Grid,
   dtype: NdArray["dtype"],
 ): Turns | undefined {
-  // prettier-ignore
   const { positions, headDim } = config;
   if (positions.kind !== "rope") return undefined;
   const special = numSpecial(config);
@@ -95,7 +94,10 @@ export function turnsOf(
     for (let i = 0; i < headDim; i++) {
       const feature = i % (headDim / 2);
       const angle =
-        2 * Math.PI * centre[feature < quarter ? 0 : 1]! * positions.base ** (-(feature % quarter) / quarter); // prettier-ignore
+        2 *
+        Math.PI *
+        centre[feature < quarter ? 0 : 1]! *
+        positions.base ** (-(feature % quarter) / quarter);
       cos[(special + p) * headDim + i] = Math.cos(angle);
       sin[(special + p) * headDim + i] = Math.sin(angle);
     }

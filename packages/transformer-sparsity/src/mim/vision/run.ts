@@ -124,7 +124,14 @@ export function encodeImages(
   checkImageSize(fn, config, pixels.shape, given.interpolatePositions ?? false);
   const layers = given.experts ? prunedLayers(fn, config, weights, given.experts) : weights.layers;
   const grid = gridOf(config, pixels.shape);
-  const run = runLayers(config, weights, layers, embed(fn, config, weights, pixels, grid), grid, given); // prettier-ignore
+  const run = runLayers(
+    config,
+    weights,
+    layers,
+    embed(fn, config, weights, pixels, grid),
+    grid,
+    given,
+  );
   const tokens = weights.finalNorm
     ? normalize(run.last, weights.finalNorm, config.epsilon)
     : run.last;
@@ -155,7 +162,6 @@ function patchesOf(
   pixels: NdArray,
   [rows, columns]: Grid,
 ): NdArray {
-  // prettier-ignore
   const batch = pixels.shape[0]!;
   const whole = slice(pixels, [null, null], [null, null, rows * tall, columns * wide]);
   const split = reshape(whole, [batch, channels, rows, tall, columns, wide]);
@@ -193,7 +199,6 @@ function embed(
   pixels: NdArray,
   grid: Grid,
 ): NdArray {
-  // prettier-ignore
   const { patches, special } = embedParts(fn, config, weights, pixels, grid);
   const tokens = withSpecial(special, patches);
   return weights.embeddingNorm ? normalize(tokens, weights.embeddingNorm, config.epsilon) : tokens;
@@ -233,7 +238,10 @@ export function runLayers(
   const maps: NdArray[] = [];
   const states: NdArray[] = hidden ? [embedded] : [];
   const batch = embedded.shape[0]!;
-  const collected: FeedForwardStatistics["layers"][number][][] = Array.from({ length: statistics ? batch : 0 }, () => []); // prettier-ignore
+  const collected: FeedForwardStatistics["layers"][number][][] = Array.from(
+    { length: statistics ? batch : 0 },
+    () => [],
+  );
   let last = embedded;
   layers.forEach((layer, i) => {
     signal?.throwIfAborted();
@@ -260,7 +268,6 @@ function biasOf(
   shared: NdArray | undefined,
   grid: Grid,
 ): NdArray | undefined {
-  // prettier-ignore
   const own = layer.relativeBias && distanceBias(config, layer.relativeBias, grid);
   return own && shared ? add(own, shared) : (own ?? shared);
 }

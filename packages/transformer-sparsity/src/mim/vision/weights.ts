@@ -168,11 +168,14 @@ export function visionWeights(
     ...(positions.kind === "table" && { positions: readPositions(tensors, config, names) }),
     ...(embeddingNorm && { embeddingNorm: tensors.norm(names.embeddingNorm, d) }),
     ...(relativeBias.shared && { sharedBias: readBias(tensors, config, names.sharedBias) }),
-    layers: Array.from({ length: config.numLayers }, (_, i) => readLayer(tensors, config, names, `${names.layers}.${i}`)), // prettier-ignore
+    layers: Array.from({ length: config.numLayers }, (_, i) =>
+      readLayer(tensors, config, names, `${names.layers}.${i}`),
+    ),
     ...(finalNorm && { finalNorm: tensors.norm(names.finalNorm, d) }),
     ...readPooling(tensors, config, names),
     ...readHeads(tensors, config, pooling),
-    ...(config.decoder && tensors.has(`${DECODER.embed}.weight`) && { decoder: readDecoder(tensors, config) }), // prettier-ignore
+    ...(config.decoder &&
+      tensors.has(`${DECODER.embed}.weight`) && { decoder: readDecoder(tensors, config) }),
   };
   tensors.finish(names.unused);
   return weights;
@@ -246,7 +249,6 @@ function readMlp(t: Tensors, config: VisionConfig, names: VisionNames, at: strin
     gatedDown !== undefined &&
     t.has(`${at}${gateAndUp}.weight`)
   ) {
-    // prettier-ignore
     const both = t.linear(at + gateAndUp, d, 2 * ffSize, bias);
     const half = (from: number): VisionLinear => ({
       weight: slice(both.weight, [null, from], [null, from + ffSize]),
@@ -254,7 +256,8 @@ function readMlp(t: Tensors, config: VisionConfig, names: VisionNames, at: strin
     });
     return { gate: half(0), up: half(ffSize), down: t.linear(at + gatedDown, ffSize, d, bias) };
   }
-  const [up, down] = gated && gatedDown !== undefined ? ["mlp.up_proj", "mlp.down_proj"] : [names.up, names.down]; // prettier-ignore
+  const [up, down] =
+    gated && gatedDown !== undefined ? ["mlp.up_proj", "mlp.down_proj"] : [names.up, names.down];
   return {
     ...(gated && { gate: t.linear(at + names.gate, d, ffSize, bias) }),
     up: t.linear(at + up, d, ffSize, bias),
@@ -308,11 +311,13 @@ function readHeads(
   if (family === "deit" && t.has("cls_classifier.weight"))
     return { classifier: head("cls_classifier"), distilled: head("distillation_classifier") };
   return {
-    ...(projectionSize !== null && pooling === "classNorm" && t.has("visual_projection.weight") && {
-      projection: t.linear("visual_projection", d, projectionSize, false),
-    }),
+    ...(projectionSize !== null &&
+      pooling === "classNorm" &&
+      t.has("visual_projection.weight") && {
+        projection: t.linear("visual_projection", d, projectionSize, false),
+      }),
     ...(t.has("classifier.weight") && { classifier: head("classifier") }),
-  }; // prettier-ignore
+  };
 }
 
 function readDecoder(t: Tensors, config: VisionConfig): VisionDecoder {
@@ -326,7 +331,9 @@ function readDecoder(t: Tensors, config: VisionConfig): VisionDecoder {
     embed: t.linear(DECODER.embed, hiddenSize, d, true),
     maskToken: reshape(t.take(DECODER.maskToken, [1, 1, d]), [1, d]),
     positions: reshape(t.take(DECODER.positions, [1, length, d]), [length, d]),
-    layers: Array.from({ length: numLayers }, (_, i) => readLayer(t, inner, names, `${DECODER.layers}.${i}`)), // prettier-ignore
+    layers: Array.from({ length: numLayers }, (_, i) =>
+      readLayer(t, inner, names, `${DECODER.layers}.${i}`),
+    ),
     norm: t.norm(DECODER.norm, d),
     predict: t.linear(DECODER.predict, d, patchSize[0] * patchSize[1] * channels, true),
   };

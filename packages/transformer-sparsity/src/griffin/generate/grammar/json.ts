@@ -39,24 +39,48 @@ const whole = sequence(
   maybe(literal("-")),
   choice(
     literal("0"),
-    sequence(chars((c) => c >= "1" && c <= "9"), repeat(digit, 0, MOST_DIGITS - 1)), // prettier-ignore
+    sequence(
+      chars((c) => c >= "1" && c <= "9"),
+      repeat(digit, 0, MOST_DIGITS - 1),
+    ),
   ),
 );
 const fraction = maybe(sequence(literal("."), digits));
 const exponent = maybe(
-  sequence(chars((c) => c === "e" || c === "E"), maybe(chars((c) => c === "+" || c === "-")), repeat(digit, 1, 2)), // prettier-ignore
+  sequence(
+    chars((c) => c === "e" || c === "E"),
+    maybe(chars((c) => c === "+" || c === "-")),
+    repeat(digit, 1, 2),
+  ),
 );
 const hex = chars((c) => /^[0-9a-fA-F]$/.test(c));
 /** Half of a pair of UTF-16 means nothing alone. */
 const unit = choice(
-  sequence(chars((c) => /^[0-9a-cefA-CEF]$/.test(c)), hex, hex, hex), // prettier-ignore
-  sequence(chars((c) => c === "d" || c === "D"), chars((c) => c >= "0" && c <= "7"), hex, hex), // prettier-ignore
+  sequence(
+    chars((c) => /^[0-9a-cefA-CEF]$/.test(c)),
+    hex,
+    hex,
+    hex,
+  ),
+  sequence(
+    chars((c) => c === "d" || c === "D"),
+    chars((c) => c >= "0" && c <= "7"),
+    hex,
+    hex,
+  ),
 );
 const letter = choice(
   chars((c) => c >= " " && c !== '"' && c !== "\\" && !/^\p{Surrogate}$/u.test(c)),
-  sequence(literal("\\"), choice(chars((c) => '"\\/bfnrt'.includes(c)), sequence(literal("u"), unit))), // prettier-ignore
+  sequence(
+    literal("\\"),
+    choice(
+      chars((c) => '"\\/bfnrt'.includes(c)),
+      sequence(literal("u"), unit),
+    ),
+  ),
 );
-const text = (min = 0, max = Infinity): Rule => sequence(literal('"'), repeat(letter, min, max), literal('"')); // prettier-ignore
+const text = (min = 0, max = Infinity): Rule =>
+  sequence(literal('"'), repeat(letter, min, max), literal('"'));
 const comma = sequence(literal(","), blank);
 const colon = sequence(literal(":"), blank);
 
@@ -66,7 +90,8 @@ function list(item: Rule, min = 0, max = Infinity): Rule {
   const some = sequence(item, repeat(sequence(comma, item), Math.max(0, min - 1), max - 1));
   return min === 0 ? maybe(some) : some;
 }
-const array = (item: Rule, min?: number, max?: number): Rule => sequence(literal("["), list(item, min, max), literal("]")); // prettier-ignore
+const array = (item: Rule, min?: number, max?: number): Rule =>
+  sequence(literal("["), list(item, min, max), literal("]"));
 
 const ANY: Rule = choice(
   text(),
@@ -89,7 +114,20 @@ const ANY: Rule = choice(
 );
 
 /** Keywords that say nothing about which values are allowed. */
-const ANNOTATIONS = ["title", "description", "default", "examples", "$schema", "$id", "$comment", "$defs", "definitions", "deprecated", "readOnly", "writeOnly"]; // prettier-ignore
+const ANNOTATIONS = [
+  "title",
+  "description",
+  "default",
+  "examples",
+  "$schema",
+  "$id",
+  "$comment",
+  "$defs",
+  "definitions",
+  "deprecated",
+  "readOnly",
+  "writeOnly",
+];
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -105,7 +143,10 @@ class Compiler {
     if (found) return found;
     if (path.length > MOST_PATH) this.fail(`${path.slice(0, 60)}…`, "is nested too deeply");
     let made: Rule | undefined;
-    this.known.set(schema, later(() => made!)); // prettier-ignore
+    this.known.set(
+      schema,
+      later(() => made!),
+    );
     made = this.compile(schema, path);
     return made;
   }
@@ -118,7 +159,8 @@ class Compiler {
     };
     const made = this.special(get, path) ?? this.typed(get, path);
     const other = Object.keys(schema).find((name) => !asked.has(name));
-    if (other !== undefined) this.fail(path, `has the keyword "${other}", which is not understood here`); // prettier-ignore
+    if (other !== undefined)
+      this.fail(path, `has the keyword "${other}", which is not understood here`);
     return made;
   }
 
@@ -143,7 +185,9 @@ class Compiler {
     if (!Array.isArray(alternatives) || alternatives.length === 0)
       this.fail(path, "must have a list of at least one schema as anyOf or oneOf");
     // with oneOf, values that several allow are allowed too: schemas that overlap are the writer's business
-    return choice(...(alternatives as unknown[]).map((own, i) => this.rule(own, `${path}/anyOf/${i}`))); // prettier-ignore
+    return choice(
+      ...(alternatives as unknown[]).map((own, i) => this.rule(own, `${path}/anyOf/${i}`)),
+    );
   }
 
   /** One value, written without blanks. */
@@ -159,7 +203,10 @@ class Compiler {
   }
 
   private reference(reference: unknown, path: string): Rule {
-    const parts = typeof reference === "string" && /^#(\/|$)/.test(reference) ? reference.split("/").slice(1) : undefined; // prettier-ignore
+    const parts =
+      typeof reference === "string" && /^#(\/|$)/.test(reference)
+        ? reference.split("/").slice(1)
+        : undefined;
     if (!parts) this.fail(path, `$ref must begin with "#/", got ${show(reference)}`);
     let target = this.root;
     for (const part of parts) {
@@ -204,7 +251,10 @@ class Compiler {
       case "string":
         return text(...range("minLength", "maxLength"));
       case "array":
-        return array(this.rule(get("items") ?? true, `${path}/items`), ...range("minItems", "maxItems")); // prettier-ignore
+        return array(
+          this.rule(get("items") ?? true, `${path}/items`),
+          ...range("minItems", "maxItems"),
+        );
       case "object":
         return this.object(get, path);
       default:
@@ -220,17 +270,31 @@ class Compiler {
     if (!Array.isArray(required)) this.fail(path, "must have a list of names as required");
     if (properties === undefined) {
       if ((required as unknown[]).length > 0) this.fail(path, "requires properties and has none");
-      const value = more === undefined ? ANY : more === false ? undefined : this.rule(more, `${path}/additionalProperties`); // prettier-ignore
-      return sequence(literal("{"), value ? list(sequence(text(), colon, value)) : nothing, literal("}")); // prettier-ignore
+      const value =
+        more === undefined
+          ? ANY
+          : more === false
+            ? undefined
+            : this.rule(more, `${path}/additionalProperties`);
+      return sequence(
+        literal("{"),
+        value ? list(sequence(text(), colon, value)) : nothing,
+        literal("}"),
+      );
     }
     if (!isRecord(properties)) this.fail(path, "must have an object as properties");
     const entries = Object.entries(properties);
     const unknown = (required as unknown[]).find((name) => !entries.some(([own]) => own === name));
-    if (unknown !== undefined) this.fail(path, `requires ${show(unknown)}, which is not among its properties`); // prettier-ignore
+    if (unknown !== undefined)
+      this.fail(path, `requires ${show(unknown)}, which is not among its properties`);
     // other properties may be allowed, and are never written
     let [first, after]: [Rule, Rule] = [nothing, nothing];
     for (const [name, own] of entries.reverse()) {
-      const member = sequence(literal(JSON.stringify(name)), colon, this.rule(own, `${path}/properties/${name}`)); // prettier-ignore
+      const member = sequence(
+        literal(JSON.stringify(name)),
+        colon,
+        this.rule(own, `${path}/properties/${name}`),
+      );
       const [here, there] = [sequence(member, after), sequence(comma, member, after)];
       const needed = (required as unknown[]).includes(name);
       [first, after] = needed ? [here, there] : [choice(here, first), choice(there, after)];

@@ -11,7 +11,12 @@ export type Rule =
 export const chars = (has: (char: string) => boolean): Rule => ({ kind: "chars", has });
 export const sequence = (...parts: readonly Rule[]): Rule => ({ kind: "sequence", parts });
 export const choice = (...options: readonly Rule[]): Rule => ({ kind: "choice", options });
-export const repeat = (part: Rule, min = 0, max = Infinity): Rule => ({ kind: "repeat", part, min, max }); // prettier-ignore
+export const repeat = (part: Rule, min = 0, max = Infinity): Rule => ({
+  kind: "repeat",
+  part,
+  min,
+  max,
+});
 export const maybe = (part: Rule): Rule => repeat(part, 0, 1);
 export const later = (get: () => Rule): Rule => ({ kind: "later", get });
 export const nothing: Rule = sequence();

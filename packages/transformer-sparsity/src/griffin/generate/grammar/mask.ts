@@ -1,6 +1,16 @@
 /** Holding a model to a grammar: tokens that lead out of it are forbidden. */
 import { DomainError } from "@provably/core-tensor";
-import { anyFunction, anyString, anything, check, checkOptions, listOf, nullable, recordWith, wholeNumber } from "@provably/core-tensor/internal"; // prettier-ignore
+import {
+  anyFunction,
+  anyString,
+  anything,
+  check,
+  checkOptions,
+  listOf,
+  nullable,
+  recordWith,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import type { Tokenizer } from "../../files/tokenizer.js";
 import { type LogitProcessor, processor } from "../processors.js";
 import type { TextGrammar } from "./json.js";
@@ -37,7 +47,6 @@ export function tokenTexts(
   tokenizer: Pick<Tokenizer, "encode" | "decode">,
   vocabSize: number,
 ): (string | null)[] {
-  // prettier-ignore
   const fn = "tokenTexts";
   check(fn, "tokenizer", tokenizer, recordWith({ encode: anyFunction, decode: anyFunction }));
   check(fn, "vocabSize", vocabSize, wholeNumber());
@@ -95,7 +104,9 @@ export function maskByGrammar<State>(
   const read = reader(fn, grammar, texts);
   return processor(fn, (logits, { ids, promptLength }) => {
     if (texts.length < logits.length)
-      throw new DomainError(`${fn}: texts must hold one entry for each of ${logits.length} tokens, got ${texts.length}`); // prettier-ignore
+      throw new DomainError(
+        `${fn}: texts must hold one entry for each of ${logits.length} tokens, got ${texts.length}`,
+      );
     const state = read(ids.slice(promptLength));
     const ended = grammar.ended(state);
     const after = new Map<string, State | undefined>([["", state]]);
@@ -103,7 +114,8 @@ export function maskByGrammar<State>(
       if (z === -Infinity) return z;
       if (ends.has(id)) return ended ? z : -Infinity;
       const text = texts[id];
-      const fits = text !== null && text !== undefined && text !== "" && goesOn(grammar, after, text); // prettier-ignore
+      const fits =
+        text !== null && text !== undefined && text !== "" && goesOn(grammar, after, text);
       return fits ? z : -Infinity;
     });
   });
@@ -132,7 +144,10 @@ function reader<State>(
   grammar: TextGrammar<State>,
   texts: readonly (string | null)[],
 ): (ids: readonly number[]) => State {
-  let last: { readonly ids: readonly number[]; readonly state: State } = { ids: [], state: grammar.start }; // prettier-ignore
+  let last: { readonly ids: readonly number[]; readonly state: State } = {
+    ids: [],
+    state: grammar.start,
+  };
   return (ids) => {
     const goes = last.ids.length <= ids.length && last.ids.every((id, i) => id === ids[i]);
     let { state } = goes ? last : { state: grammar.start };
