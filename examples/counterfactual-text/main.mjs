@@ -119,7 +119,12 @@ console.log("\nthe sentence / its counterfactual by the model / the true one");
 for (let i = 0; i < 6; i++)
   console.log(`  ${test.sentences[i]}\n    ${reflected[i]}\n    ${test.counterfactuals[i]}`);
 
-const certified = certifyCounterfactual(model, test, { kind: "reflect", poles }, judge);
+const certified = certifyCounterfactual(
+  model,
+  { observed: test.observed, labels: test.labels, domains: test.domains },
+  { kind: "reflect", poles },
+  judge,
+);
 console.log("");
 for (const { estimate, certificate } of Object.values(certified)) {
   const range = estimate.interval.map((x) => x.toFixed(3)).join(" to ");

@@ -61,7 +61,12 @@ export function counterfactualSections({ progress }) {
     onProgress: ({ iteration }) => bar.step(iteration),
   });
   bar.finish();
-  const certified = certifyCounterfactual(model, test, { kind: "reflect", poles }, judge);
+  const certified = certifyCounterfactual(
+    model,
+    { observed: test.observed, labels: test.labels, domains: test.domains },
+    { kind: "reflect", poles },
+    judge,
+  );
   const held = test.observed.shape[0];
   return [
     heading("Counterfactual sentences"),
