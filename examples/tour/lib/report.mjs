@@ -67,7 +67,7 @@ export function renderReport(chapters) {
     .join("\n");
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>provably: a tour</title><style>${STYLE}</style></head>
-<body><header><h1>provably: a tour</h1><p class="lead">Published algorithms that come with theorems, run on real inputs on this machine. Every result carries a certificate: a number that says how good it is.</p></header>
+<body><header><h1>provably: a tour</h1><p class="lead">Published algorithms that come with theorems, run on real inputs on this machine. Beside results stand certificates: numbers that say how good they are, or where they are not.</p></header>
 <nav aria-label="Chapters"><ul>${chapters.map(({ name, title }) => `<li><a href="#${name}">${escape(title)}</a></li>`).join("")}</ul></nav>
 <main>${body}</main></body></html>
 `;
