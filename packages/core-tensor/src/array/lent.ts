@@ -9,8 +9,6 @@ export function markLent<T extends TypedArray>(data: T): T {
   return data;
 }
 
-export const isLent = (data: TypedArray): boolean => lent.has(data);
-
 const awaited = new WeakSet<TypedArray>();
 
 /** Notes that something which is computed later reads the storage as it is now. */
@@ -18,7 +16,10 @@ export function markAwaited(data: TypedArray): void {
   awaited.add(data);
 }
 
-export const isAwaited = (data: TypedArray): boolean => awaited.has(data);
+/** Storage to give to somebody who may write into it: a copy where something reads what is there now. */
+export function lentOf<T extends TypedArray>(data: T): T {
+  return lent.has(data) ? data : markLent(awaited.has(data) ? (data.slice() as T) : data);
+}
 
 /** Whether nobody has storage to write to any more: it takes up its buffer, and did not come in uncopied. */
 export function isOurs(data: TypedArray): boolean {

@@ -7,7 +7,7 @@
 import { show } from "../check/index.js";
 import { AxisError, DTypeError, ImmutableError, ShapeError } from "../errors.js";
 import { ARRAY } from "./copies.js";
-import { isAwaited, isLent, markLent } from "./lent.js";
+import { lentOf } from "./lent.js";
 import { type DType, type TypedArray, type TypedArrayOf, allocate } from "./dtype.js";
 import { formatArray } from "./print.js";
 import {
@@ -122,11 +122,7 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
 
   /** The storage for others, who may write into it: a copy where something still reads what is there now. */
   lend(): TypedArrayOf[D] {
-    if (!isLent(this.#storage)) {
-      if (isAwaited(this.#storage)) this.#storage = this.#storage.slice() as TypedArrayOf[D];
-      markLent(this.#storage);
-    }
-    return this.#storage;
+    return (this.#storage = lentOf(this.#storage));
   }
 
   static {

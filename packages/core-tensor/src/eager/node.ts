@@ -1,6 +1,6 @@
 /** Operations that are written down, and the arrays that stand for their results until somebody reads them. */
 import type { DType, TypedArray, TypedArrayOf } from "../array/dtype.js";
-import { isAwaited, markLent } from "../array/lent.js";
+import { lentOf, markAwaited } from "../array/lent.js";
 import { DenseArray } from "../array/ndarray.js";
 import { type Shape, rowMajorStrides } from "../array/shape.js";
 import type { Primitive } from "../trace/primitive.js";
@@ -54,6 +54,7 @@ export class PendingNode {
 
   settle(data: TypedArray): void {
     this.data = data;
+    if (this.numReaders > 0) markAwaited(data);
     this.operands = [];
     this.place = undefined;
   }
@@ -90,12 +91,7 @@ export class RecordedArray extends DenseArray {
   }
 
   override lend(): TypedArrayOf[DType] {
-    if (this.#lent === undefined) {
-      const data = this.#elements();
-      this.#lent = this.#node.numReaders > 0 || isAwaited(data) ? data.slice() : data;
-      markLent(this.#lent);
-    }
-    return this.#lent;
+    return (this.#lent ??= lentOf(this.#elements()));
   }
 
   /** The node behind an array, unless it is an ordinary one. */

@@ -32,6 +32,16 @@ describe("writing into the storage of an array", () => {
     expect(last(p.sub(between, 1))).toBe(8);
   });
 
+  it("through a view leaves alone what was computed on the way and not kept", () => {
+    const x = p.mul(p.full([10_000], 3), 2);
+    const between = p.add(x, 1);
+    const after = p.mul(between, 2);
+    const view = p.reshape(x, [100, 100]);
+    expect(last(after)).toBe(14);
+    write(view, 0);
+    expect([last(between), last(after), last(p.add(view, 1))]).toEqual([7, 14, 1]);
+  });
+
   it("is seen by products with a matrix that came often", () => {
     const w = p.ones([512, 512]);
     const x = p.ones([1, 512]);
